@@ -1,0 +1,3 @@
+//! The `unlabel` command.
+
+fn main() {}

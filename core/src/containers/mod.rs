@@ -1,0 +1,26 @@
+//! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
+//! re-serializes what it does not edit.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::plan::{Edit, Layout};
+use crate::survey::Site;
+
+/// A metadata block that formats embed whole: an XMP packet, a TIFF structure, an IPTC record set.
+///
+/// All offsets, in sites, edits and claims, count from the first byte of the block; the format that embeds the block
+/// moves them to where it lies.
+pub trait Carrier: Debug {
+    /// Every place in the block where a label is written, in block order.
+    fn sites(&self) -> &[Site];
+
+    /// The edits that remove the sites with these indices (ascending) from the block.
+    ///
+    /// With [`Layout::Preserve`] every edit keeps its length.
+    fn edits(&self, chosen: &[usize], layout: Layout) -> Result<Vec<Edit>>;
+
+    /// The ranges of the block that belong to its sites or to its known structure, for the residue scan.
+    fn claimed(&self) -> Vec<Range<usize>>;
+}

@@ -1,0 +1,343 @@
+//! Every spelling under which a removed key or value could still stand in the bytes.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+/// Texts shorter than this many bytes occur by chance; they count only as a pair, key before value.
+const ALONE: usize = 4;
+
+/// How far after a short key its value may begin, in bytes, to count as a pair.
+const PAIR_REACH: usize = 64;
+
+/// Which half of a label a needle spells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Half {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
+/// One occurrence of a removed key or value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Bytes of the searched slice.
+    pub range: Range<usize>,
+    /// Index of the label among those the needles were built from.
+    pub label: usize,
+    /// Which half of it.
+    pub half: Half,
+}
+
+/// The spellings of a set of removed labels, as one automaton.
+///
+/// Covers UTF-8, UTF-16 in both byte orders, Latin-1 and GBK, XML entities, JSON `\u` escapes, PDF `#xx` names, octal
+/// and hex strings, RTF `\'hh`, quoted-printable, hex text, and base64 at its three alignments.
+#[derive(Debug, Default)]
+pub struct Needles {
+    automaton: Option<AhoCorasick>,
+    patterns: Vec<Needle>,
+    longest: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Needle {
+    label: usize,
+    half: Half,
+    /// Bytes per character of the spelling: the step to look for a neighbouring letter.
+    width: Width,
+    short: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Width {
+    One,
+    Utf16Le,
+    Utf16Be,
+    /// Coded text, whose neighbours say nothing.
+    Coded,
+}
+
+impl Needles {
+    /// Needles for `labels`: key and value of each, either of which may be absent because it is not text of the file
+    /// (the key of a numbered EXIF tag, the value of a binary property).
+    pub fn new<'l>(labels: impl IntoIterator<Item = (Option<&'l str>, Option<&'l str>)>) -> Self {
+        let mut spellings = Spellings::default();
+        for (index, (key, value)) in labels.into_iter().enumerate() {
+            let halves = [(Half::Key, key), (Half::Value, value)];
+            for (half, text) in halves {
+                if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+                    spellings.add_text(index, half, text);
+                }
+            }
+        }
+        spellings.build()
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Length of the longest needle in bytes, with the room that its neighbours and a pair take: the overlap that
+    /// windows over one stream need.
+    pub fn overlap(&self) -> usize {
+        if self.is_empty() { 0 } else { self.longest + PAIR_REACH + self.longest + 2 }
+    }
+
+    /// Whether a key or value occurs in `bytes`.
+    pub fn occur_in(&self, bytes: &[u8]) -> bool {
+        !self.occurrences(bytes).is_empty()
+    }
+
+    /// Every occurrence in `bytes`, in order. A key counts only where it is not part of a longer word (`id` is not in
+    /// `id2`); halves shorter than four bytes count only as key and value close together.
+    pub fn occurrences(&self, bytes: &[u8]) -> Vec<Occurrence> {
+        let Some(automaton) = &self.automaton else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut short_keys: HashMap<usize, usize> = HashMap::new();
+        for hit in automaton.find_overlapping_iter(bytes) {
+            let Some(needle) = self.patterns.get(hit.pattern().as_usize()) else { continue };
+            let range = hit.range();
+            if !stands_alone(bytes, &range, needle.width) {
+                continue;
+            }
+            let pairs = |keys: &HashMap<usize, usize>| {
+                keys.get(&needle.label).is_some_and(|&end| end <= range.start && range.start - end <= PAIR_REACH)
+            };
+            let counts = !needle.short || (needle.half == Half::Value && pairs(&short_keys));
+            if needle.half == Half::Key {
+                short_keys.insert(needle.label, range.end);
+            }
+            if counts {
+                found.push(Occurrence { range, label: needle.label, half: needle.half });
+            }
+        }
+        found
+    }
+}
+
+/// Whether the occurrence is not the middle of a longer word.
+fn stands_alone(bytes: &[u8], range: &Range<usize>, width: Width) -> bool {
+    let letter = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let wide = |unit: Option<&[u8]>, little: bool| {
+        unit.is_some_and(|unit| match unit {
+            [low, 0] if little => letter(Some(low)),
+            [0, low] if !little => letter(Some(low)),
+            _ => false,
+        })
+    };
+    let before = |count: usize| range.start.checked_sub(count).and_then(|start| bytes.get(start..range.start));
+    let after = bytes.get(range.end..range.end + 2);
+    match width {
+        Width::One => !letter(before(1).and_then(<[u8]>::first)) && !letter(bytes.get(range.end)),
+        Width::Utf16Le => !wide(before(2), true) && !wide(after, true),
+        Width::Utf16Be => !wide(before(2), false) && !wide(after, false),
+        Width::Coded => true,
+    }
+}
+
+#[derive(Default)]
+struct Spellings {
+    patterns: Vec<Vec<u8>>,
+    needles: Vec<Needle>,
+    seen: HashSet<Vec<u8>>,
+}
+
+impl Spellings {
+    fn add_text(&mut self, label: usize, half: Half, text: &str) {
+        let short = text.len() < ALONE;
+        let utf16: Vec<u16> = text.encode_utf16().collect();
+        let little: Vec<u8> = utf16.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = utf16.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        let mut add = |bytes: Vec<u8>, width| self.add(label, half, short, bytes, width);
+
+        add(text.as_bytes().to_vec(), Width::One);
+        add(little.clone(), Width::Utf16Le);
+        add(big.clone(), Width::Utf16Be);
+        for encoding in [encoding_rs::WINDOWS_1252, encoding_rs::GBK] {
+            let (bytes, _, lossy) = encoding.encode(text);
+            if !lossy {
+                add(bytes.into_owned(), Width::One);
+            }
+        }
+        for escaped in [xml(text), json(text), rtf(text, &utf16), percent(text, '='), pdf_name(text), pdf_octal(text)] {
+            add(escaped.into_bytes(), Width::One);
+        }
+        if short {
+            return;
+        }
+        for plain in [text.as_bytes(), &big] {
+            let lower = hex(plain);
+            add(lower.to_ascii_uppercase().into_bytes(), Width::Coded);
+            add(lower.into_bytes(), Width::Coded);
+        }
+        for plain in [text.as_bytes(), &little] {
+            for coded in base64_cores(plain) {
+                add(coded, Width::Coded);
+            }
+        }
+    }
+
+    fn add(&mut self, label: usize, half: Half, short: bool, bytes: Vec<u8>, width: Width) {
+        let mut tagged = bytes.clone();
+        tagged.extend_from_slice(&label.to_le_bytes());
+        tagged.push(half as u8);
+        if !bytes.is_empty() && self.seen.insert(tagged) {
+            self.patterns.push(bytes);
+            self.needles.push(Needle { label, half, width, short });
+        }
+    }
+
+    fn build(self) -> Needles {
+        let longest = self.patterns.iter().map(Vec::len).max().unwrap_or(0);
+        let automaton = (!self.patterns.is_empty())
+            .then(|| AhoCorasick::builder().match_kind(MatchKind::Standard).build(&self.patterns).ok())
+            .flatten();
+        Needles { automaton, patterns: self.needles, longest }
+    }
+}
+
+fn xml(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+fn json(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            ' '..='~' => out.push(letter),
+            _ => {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    out
+}
+
+fn rtf(text: &str, utf16: &[u16]) -> String {
+    let ascii = text.is_ascii();
+    utf16.iter().fold(String::new(), |mut out, &unit| {
+        match u8::try_from(unit) {
+            Ok(byte @ (b'\\' | b'{' | b'}')) => out.extend(['\\', char::from(byte)]),
+            Ok(byte) if ascii || byte.is_ascii() => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "\\u{}?", unit.cast_signed());
+            }
+        }
+        out
+    })
+}
+
+fn percent(text: &str, mark: char) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_graphic() && char::from(byte) != mark || byte == b' ' {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "{mark}{byte:02X}");
+        }
+        out
+    })
+}
+
+fn pdf_name(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"_-.:+".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "#{byte:02X}");
+        }
+        out
+    })
+}
+
+fn pdf_octal(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'(' | b')' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "\\{byte:03o}");
+            }
+        }
+        out
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// The part of the base64 text of `plain` that does not depend on its neighbours, for each of the three alignments.
+fn base64_cores(plain: &[u8]) -> Vec<Vec<u8>> {
+    (0..3)
+        .filter_map(|lead| {
+            let mut padded = vec![0; lead];
+            padded.extend_from_slice(plain);
+            let whole = padded.len() / 3 * 3;
+            let start = if lead == 0 { 0 } else { 4 };
+            let coded = STANDARD_NO_PAD.encode(padded.get(..whole)?);
+            let core = coded.as_bytes().get(start..)?;
+            (core.len() >= 8).then(|| core.to_vec())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(key: &str, value: &str, bytes: &[u8]) -> usize {
+        Needles::new([(Some(key), Some(value))]).occurrences(bytes).len()
+    }
+
+    #[test]
+    fn a_key_is_not_found_inside_a_longer_word() {
+        assert_eq!(hits("label", "", b"labels relabel label2 my_label"), 0);
+        assert_eq!(hits("label", "", b"<label>"), 1);
+        assert_eq!(hits("label", "", b"l\0a\0b\0e\0l\0s\0"), 0);
+        assert_eq!(hits("label", "", b"l\0a\0b\0e\0l\0 \0"), 1);
+    }
+
+    #[test]
+    fn short_halves_count_only_together() {
+        assert_eq!(hits("id", "7", b"id and more, and 7 things far away from it"), 1);
+        assert_eq!(hits("id", "7", b"7 things with id"), 0);
+        assert_eq!(hits("id", "7", &[&b"id"[..], &[b' '; 100], b"7"].concat()), 0);
+    }
+
+    #[test]
+    fn coded_spellings_are_found() {
+        let value = "Geheim & \u{4e2d}";
+        for spelled in ["Geheim &amp; \u{4e2d}", "Geheim & \\u4e2d", "Geheim #26"] {
+            let found = hits("no such key", value, spelled.as_bytes());
+            assert_eq!(found, usize::from(!spelled.contains('#')), "{spelled}");
+        }
+        for lead in ["", "a", "ab"] {
+            let coded = STANDARD_NO_PAD.encode(format!("{lead}Confidential matter"));
+            assert_eq!(hits("none", "Confidential matter", coded.as_bytes()), 1, "{lead}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The residue scan: searching what a removal must not have left behind.
+
+use std::ops::Range;
+
+use crate::needles::{Half, Needles};
+
+/// How much of the result is searched before anything is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Everything that is not payload: metadata, edited regions, gaps, padding, trailers. Costs as much as the
+    /// metadata is long, however long the file.
+    #[default]
+    Structural,
+    /// Every byte and every decoded stream as well.
+    Full,
+}
+
+impl Proof {
+    /// The proof as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Structural => "structural",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What the bytes of a region are to the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Bytes that hold labels or describe the document. What no site claims here must not name a removed label.
+    Metadata,
+    /// Bytes that no reader looks at: gaps, padding, free space, superseded revisions, trailers.
+    Slack,
+    /// The document itself: text, pixels, embedded files. A removed value found here is a visible copy, which is
+    /// reported and never edited.
+    Content,
+}
+
+/// A removed key or value that is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What kind of region it is in.
+    pub class: Class,
+    /// The region, for people.
+    pub place: String,
+    /// Byte of the result: of the occurrence, or of the compressed data that holds it.
+    pub offset: u64,
+    /// Index of the label among those of the needles.
+    pub label: usize,
+    /// Which half of it.
+    pub half: Half,
+}
+
+/// A running scan. A [`Survey`](crate::Survey) shows its regions to it; hits gather here.
+#[derive(Debug)]
+pub struct Scan<'s> {
+    needles: &'s Needles,
+    proof: Proof,
+    hits: Vec<Hit>,
+}
+
+/// Hits kept per scan: one is enough to fail, the rest is for the report.
+const MAX_HITS: usize = 64;
+
+impl<'s> Scan<'s> {
+    /// A scan for `needles`.
+    pub fn new(needles: &'s Needles, proof: Proof) -> Self {
+        Self { needles, proof, hits: Vec::new() }
+    }
+
+    /// Whether content is to be shown too; without it, payload need not be read or decoded.
+    pub fn wants_content(&self) -> bool {
+        self.proof == Proof::Full
+    }
+
+    /// Searches one region.
+    ///
+    /// `offset` is where its first byte lies in the file (for decoded bytes: where the coded data lies). `claimed` are
+    /// the ranges of `bytes` that belong to labels still on the file or to the known structure of the region
+    /// (element names, keywords of the format): what stands there is not residue. Ranges may come in any order.
+    pub fn region(&mut self, class: Class, place: &str, offset: u64, bytes: &[u8], claimed: &[Range<usize>]) {
+        self.search(class, place, bytes, 0, claimed, |_| offset);
+    }
+
+    /// As [`region`](Self::region) for bytes that stand in the file as they are: hits name their own byte.
+    pub fn raw_region(&mut self, class: Class, place: &str, offset: u64, bytes: &[u8], claimed: &[Range<usize>]) {
+        self.search(class, place, bytes, 0, claimed, |position| offset + position as u64);
+    }
+
+    /// Searches a region that is decoded piece by piece and never held whole.
+    pub fn stream<'w>(&'w mut self, class: Class, place: &'w str, offset: u64) -> Stream<'w, 's> {
+        Stream { scan: self, class, place, offset, window: Vec::new() }
+    }
+
+    /// What was found.
+    pub fn into_hits(self) -> Vec<Hit> {
+        self.hits
+    }
+
+    fn search(
+        &mut self,
+        class: Class,
+        place: &str,
+        bytes: &[u8],
+        skip: usize,
+        claimed: &[Range<usize>],
+        locate: impl Fn(usize) -> u64,
+    ) {
+        for found in self.needles.occurrences(bytes) {
+            let is_claimed =
+                claimed.iter().any(|range| range.start <= found.range.start && found.range.end <= range.end);
+            if is_claimed || found.range.end <= skip || self.hits.len() >= MAX_HITS {
+                continue;
+            }
+            self.hits.push(Hit {
+                class,
+                place: place.to_owned(),
+                offset: locate(found.range.start),
+                label: found.label,
+                half: found.half,
+            });
+        }
+    }
+}
+
+/// A region that arrives in pieces.
+#[derive(Debug)]
+pub struct Stream<'w, 's> {
+    scan: &'w mut Scan<'s>,
+    class: Class,
+    place: &'w str,
+    offset: u64,
+    window: Vec<u8>,
+}
+
+impl Stream<'_, '_> {
+    /// Searches the next piece, together with the end of the one before.
+    pub fn push(&mut self, piece: &[u8]) {
+        let overlap = self.scan.needles.overlap();
+        let seen = self.window.len();
+        self.window.extend_from_slice(piece);
+        let offset = self.offset;
+        self.scan.search(self.class, self.place, &self.window, seen, &[], |_| offset);
+        let keep = self.window.len().saturating_sub(overlap);
+        self.window.drain(..keep);
+    }
+}

@@ -1,0 +1,174 @@
+//! What a format found in a file, and what it can do about it.
+
+use std::fmt;
+
+use crate::error::{ErrorKind, Result};
+use crate::needles::Needles;
+use crate::plan::{Layout, Plan};
+use crate::scan::Scan;
+
+/// Who chose the key of a label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A key that somebody chose: what people mean by a label.
+    #[default]
+    Custom,
+    /// A field of the format itself (`dc:title`, PDF `Author`, EXIF `Artist`): matched by full address only.
+    Standard,
+    /// A key in a custom carrier that the writing program keeps for itself (`ContentTypeId`, `KSOProductBuildVer`):
+    /// never removed by a glob, a family or "all".
+    Bookkeeping,
+}
+
+impl Kind {
+    /// The kind as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Custom => "custom",
+            Self::Standard => "standard",
+            Self::Bookkeeping => "bookkeeping",
+        }
+    }
+}
+
+/// How a carrier compares keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeyCase {
+    /// Code point by code point (XMP, PDF names, PNG keywords).
+    #[default]
+    Sensitive,
+    /// Ignoring letter case (Office properties, IPTC names).
+    Insensitive,
+    /// Only letters, digits, `_`, `.` and `-` count: for carriers that escape the rest differently from writer to
+    /// writer (`pdfx` property names).
+    Loose,
+}
+
+/// One place in the file where a label is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The decoded key.
+    pub key: String,
+    /// Other names by which the same label is known: a `LabelInfo.xml` label also answers to its bare GUID.
+    pub aliases: Vec<String>,
+    /// The decoded value as canonical text; `None` when it is not text or cannot be read.
+    pub value: Option<String>,
+    /// The value as spelled in the file, where that differs from [`value`](Self::value).
+    pub raw_value: Option<String>,
+    /// The full address, `carrier:key` (`custom:id`, `exif:ImageDescription`, `xmp:dc:subject`, `info:Author`).
+    /// Unique to the label within the file, not to the site: two revisions of a PDF hold one address twice.
+    pub address: String,
+    /// Who chose the key.
+    pub kind: Kind,
+    /// How the carrier compares keys.
+    pub case: KeyCase,
+    /// Where it is, for people: a part name, `object 12 0`, `APP1`.
+    pub place: String,
+    /// First byte of the site in the input; for a site inside compressed data, of the compressed data.
+    pub offset: u64,
+    /// Why this site cannot be removed, if so.
+    pub barrier: Option<Barrier>,
+}
+
+/// Why a site, or a whole file, must not be edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// One of [`ErrorKind::Signed`], [`Encrypted`](ErrorKind::Encrypted), [`Protected`](ErrorKind::Protected),
+    /// [`Conflict`](ErrorKind::Conflict) or [`Unsupported`](ErrorKind::Unsupported).
+    /// Only `Signed` can be lifted, by an explicit choice of the user.
+    pub kind: ErrorKind,
+    /// Why, in plain words.
+    pub reason: String,
+}
+
+impl Barrier {
+    /// A barrier of `kind` with a reason in plain words.
+    pub fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.reason)
+    }
+}
+
+/// What a [`Guard`] stands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every edit of the file (a signature over the whole file, encryption of the whole package).
+    File,
+    /// Labels that cannot be seen: an unreadable part may hold any of them, so absence cannot be proved.
+    Hidden,
+}
+
+/// A condition of the file as a whole that stands in the way of an edit.
+///
+/// What covers single sites only is said by [`Site::barrier`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Why.
+    pub barrier: Barrier,
+    /// Over what.
+    pub scope: Scope,
+    /// Where in the input, in bytes.
+    pub offset: u64,
+}
+
+/// All sites and guards of one file, in file order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Every place where a label is written, removable or not, of every [`Kind`].
+    pub sites: Vec<Site>,
+    /// Conditions of the file as a whole.
+    pub guards: Vec<Guard>,
+}
+
+/// What is to be removed from a surveyed file.
+#[derive(Debug)]
+pub struct Removal<'r> {
+    /// Indices into [`Findings::sites`], ascending; every one without a barrier that still stands.
+    pub sites: &'r [usize],
+    /// Every spelling of the removed keys and values, for stale copies in slack.
+    pub needles: &'r Needles,
+}
+
+impl Removal<'_> {
+    /// Whether the site with this index goes.
+    pub fn takes(&self, site: usize) -> bool {
+        self.sites.binary_search(&site).is_ok()
+    }
+}
+
+/// A plan, and the sites it had to leave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The edits.
+    pub plan: Plan,
+    /// Sites of the removal that this plan does not remove, with the reason.
+    pub left: Vec<(usize, Barrier)>,
+}
+
+impl From<Plan> for Planned {
+    fn from(plan: Plan) -> Self {
+        Self { plan, left: Vec::new() }
+    }
+}
+
+/// One surveyed file: knows its sites, plans their removal, and shows its bytes to the residue scan.
+///
+/// Produced by [`Format::survey`](crate::Format::survey); borrows the input.
+pub trait Survey {
+    /// The sites and guards.
+    fn findings(&self) -> &Findings;
+
+    /// Plans the removal of `removal.sites`: every one of them, and every stale copy that the needles find in gaps,
+    /// padding and superseded revisions. What is not removed is named in [`Planned::left`].
+    fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned>;
+
+    /// Shows every region of the file to `scan`, decoded, with the ranges that its sites claim.
+    ///
+    /// Metadata and slack always; content only when [`Scan::wants_content`] says so.
+    fn scan(&self, scan: &mut Scan<'_>) -> Result<()>;
+}

@@ -1,0 +1,1 @@
+//! Where cleaned files go.
