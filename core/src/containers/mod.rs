@@ -1,6 +1,8 @@
 //! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
 //! re-serializes what it does not edit.
 
+pub mod deflate;
+
 use std::fmt::Debug;
 use std::ops::Range;
 
