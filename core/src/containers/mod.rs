@@ -10,6 +10,8 @@ use crate::error::Result;
 use crate::plan::{Edit, Layout};
 use crate::survey::Site;
 
+pub mod xml;
+
 /// A metadata block that formats embed whole: an XMP packet, a TIFF structure, an IPTC record set.
 ///
 /// All offsets, in sites, edits and claims, count from the first byte of the block; the format that embeds the block

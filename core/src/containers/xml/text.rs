@@ -1,0 +1,287 @@
+//! The text of a part, and the way back to its bytes.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use encoding_rs::Encoding as Charset;
+
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::plan::{Edit, Layout};
+
+/// Decoded bytes between two marks of the way back.
+const MARK_EVERY: usize = 512;
+
+/// How the bytes of a part spell characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    Utf16 { big: bool },
+    Utf32 { big: bool },
+    Single(&'static Charset),
+}
+
+impl Encoding {
+    /// Bytes that `letter` takes.
+    fn width(self, letter: char) -> usize {
+        match self {
+            Self::Utf8 => letter.len_utf8(),
+            Self::Utf16 { .. } => letter.len_utf16() * 2,
+            Self::Utf32 { .. } => 4,
+            Self::Single(_) => 1,
+        }
+    }
+}
+
+/// A part as text. Positions count bytes of [`as_str`](Self::as_str); [`raw`](Self::raw) leads them back.
+///
+/// ```
+/// use unlabel_core::containers::xml::Text;
+/// use unlabel_core::Limits;
+/// let utf16 = b"\xff\xfe<\0a\0/\0>\0";
+/// let text = Text::decode(utf16, &Limits::default()).unwrap();
+/// assert_eq!(text.as_str(), "<a/>");
+/// assert_eq!(text.raw(1..2), 4..6);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Text<'a> {
+    decoded: Cow<'a, str>,
+    encoding: Encoding,
+    /// Raw offset of the first character, after a byte order mark.
+    start: usize,
+    /// Pairs of decoded position and raw offset, ascending; empty where they differ by `start` only.
+    marks: Vec<(usize, usize)>,
+}
+
+impl<'a> Text<'a> {
+    /// Decodes `bytes` by their byte order mark, their first characters, or their XML declaration.
+    ///
+    /// # Errors
+    /// Malformed where the bytes are not text of the encoding, with the offset; unsupported for an encoding that
+    /// cannot be led back byte by byte.
+    pub fn decode(bytes: &'a [u8], limits: &Limits) -> Result<Self> {
+        limits.check_part(bytes.len() as u64)?;
+        match bytes {
+            [0xff, 0xfe, 0, 0, ..] => Self::utf32(bytes, 4, false),
+            [0, 0, 0xfe, 0xff, ..] => Self::utf32(bytes, 4, true),
+            [0xff, 0xfe, ..] => Self::utf16(bytes, 2, false),
+            [0xfe, 0xff, ..] => Self::utf16(bytes, 2, true),
+            [b'<', 0, 0, 0, ..] => Self::utf32(bytes, 0, false),
+            [0, 0, 0, b'<', ..] => Self::utf32(bytes, 0, true),
+            [b'<', 0, ..] => Self::utf16(bytes, 0, false),
+            [0, b'<', ..] => Self::utf16(bytes, 0, true),
+            [0xef, 0xbb, 0xbf, ..] => Self::utf8(bytes, 3),
+            _ => Self::declared(bytes),
+        }
+    }
+
+    fn utf8(bytes: &'a [u8], start: usize) -> Result<Self> {
+        let text = std::str::from_utf8(bytes.get(start..).unwrap_or_default())
+            .map_err(|error| Error::malformed((start + error.valid_up_to()) as u64, "XML text is not valid UTF-8"))?;
+        Ok(Self { decoded: Cow::Borrowed(text), encoding: Encoding::Utf8, start, marks: Vec::new() })
+    }
+
+    fn utf16(bytes: &[u8], start: usize, big: bool) -> Result<Self> {
+        let units = bytes.get(start..).unwrap_or_default().chunks(2).map_while(|unit| match unit {
+            [first, second] if big => Some(u16::from_be_bytes([*first, *second])),
+            [first, second] => Some(u16::from_le_bytes([*first, *second])),
+            _ => None,
+        });
+        let letters = char::decode_utf16(units).map(Result::ok);
+        Self::transcode(Encoding::Utf16 { big }, bytes.len(), start, letters)
+    }
+
+    fn utf32(bytes: &[u8], start: usize, big: bool) -> Result<Self> {
+        let letters = bytes.get(start..).unwrap_or_default().chunks(4).map_while(|unit| {
+            let unit = unit.try_into().ok()?;
+            Some(char::from_u32(if big { u32::from_be_bytes(unit) } else { u32::from_le_bytes(unit) }))
+        });
+        Self::transcode(Encoding::Utf32 { big }, bytes.len(), start, letters)
+    }
+
+    fn declared(bytes: &'a [u8]) -> Result<Self> {
+        let Some(label) = declared_encoding(bytes) else { return Self::utf8(bytes, 0) };
+        // A declaration that can be read byte by byte and still says UTF-16 is a slip of the writer.
+        let charset = match Charset::for_label(label.as_bytes()) {
+            None if bytes.is_ascii() && !label.eq_ignore_ascii_case("utf-7") => encoding_rs::UTF_8,
+            None => return Err(Error::unsupported(format!("XML in encoding {label}"))),
+            Some(found) if found == encoding_rs::UTF_16LE || found == encoding_rs::UTF_16BE => encoding_rs::UTF_8,
+            Some(found) if found.is_ascii_compatible() && bytes.is_ascii() => encoding_rs::UTF_8,
+            Some(found) => found,
+        };
+        if charset == encoding_rs::UTF_8 {
+            return Self::utf8(bytes, 0);
+        }
+        if !charset.is_single_byte() {
+            return Err(Error::unsupported(format!("XML in encoding {}", charset.name())));
+        }
+        let Some(text) = charset.decode_without_bom_handling_and_without_replacement(bytes) else {
+            return Err(Error::malformed(0, format!("XML text is not valid {}", charset.name())));
+        };
+        Self::transcode(Encoding::Single(charset), bytes.len(), 0, text.chars().map(Some))
+    }
+
+    fn transcode(
+        encoding: Encoding,
+        end: usize,
+        start: usize,
+        letters: impl Iterator<Item = Option<char>>,
+    ) -> Result<Self> {
+        let mut text = String::new();
+        let mut marks = vec![(0, start)];
+        let mut raw = start;
+        for letter in letters {
+            let letter =
+                letter.ok_or_else(|| Error::malformed(raw as u64, "XML text breaks the rules of its encoding"))?;
+            if marks.last().is_some_and(|(mark, _)| text.len() - mark >= MARK_EVERY) {
+                marks.push((text.len(), raw));
+            }
+            text.push(letter);
+            raw += encoding.width(letter);
+        }
+        if raw != end {
+            return Err(Error::malformed(raw as u64, "XML text ends within a character"));
+        }
+        Ok(Self { decoded: Cow::Owned(text), encoding, start, marks })
+    }
+
+    /// The text, without a byte order mark.
+    pub fn as_str(&self) -> &str {
+        &self.decoded
+    }
+
+    /// The text of a range of positions; empty when the range is not one of this text.
+    pub fn slice(&self, range: Range<usize>) -> &str {
+        self.decoded.get(range).unwrap_or_default()
+    }
+
+    /// The raw byte at which the character at `position` begins.
+    pub fn raw_offset(&self, position: usize) -> usize {
+        let index = self.marks.partition_point(|(mark, _)| *mark <= position);
+        match index.checked_sub(1).and_then(|index| self.marks.get(index)) {
+            Some(&(mark, raw)) => {
+                let between = self.decoded.get(mark..position).unwrap_or_default();
+                raw + between.chars().map(|letter| self.encoding.width(letter)).sum::<usize>()
+            }
+            None => self.start + position,
+        }
+    }
+
+    /// The raw bytes of a range of positions.
+    pub fn raw(&self, range: Range<usize>) -> Range<usize> {
+        self.raw_offset(range.start)..self.raw_offset(range.end)
+    }
+
+    /// `text` in the encoding of the part, or nothing where that has no such character.
+    pub fn encode(&self, text: &str) -> Option<Vec<u8>> {
+        match self.encoding {
+            Encoding::Utf8 => Some(text.as_bytes().to_vec()),
+            Encoding::Utf16 { big: true } => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+            Encoding::Utf16 { big: false } => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            Encoding::Utf32 { big: true } => Some(text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()),
+            Encoding::Utf32 { big: false } => Some(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
+            Encoding::Single(charset) => {
+                let (bytes, _, lossy) = charset.encode(text);
+                (!lossy).then(|| bytes.into_owned())
+            }
+        }
+    }
+
+    /// The edit of the raw part that takes `range` out: spaces in its place, or nothing.
+    ///
+    /// ```
+    /// use unlabel_core::containers::xml::Text;
+    /// use unlabel_core::{Edit, Layout, Limits};
+    /// let text = Text::decode(b"<a><b/></a>", &Limits::default()).unwrap();
+    /// assert_eq!(text.take_out(3..7, Layout::Preserve), Edit::fill(3..7, b' '));
+    /// assert_eq!(text.take_out(3..7, Layout::Compact), Edit::delete(3..7));
+    /// ```
+    pub fn take_out(&self, range: Range<usize>, layout: Layout) -> Edit {
+        let raw = self.raw(range);
+        let bytes = raw.start as u64..raw.end as u64;
+        match (layout, self.encoding) {
+            (Layout::Compact, _) => Edit::delete(bytes),
+            (Layout::Preserve, Encoding::Utf8 | Encoding::Single(_)) => Edit::fill(bytes, b' '),
+            (Layout::Preserve, Encoding::Utf16 { .. } | Encoding::Utf32 { .. }) => {
+                let width = self.encoding.width(' ');
+                let spaces = self.encode(&" ".repeat(raw.len() / width)).unwrap_or_default();
+                Edit::replace(bytes, spaces)
+            }
+        }
+    }
+}
+
+/// The encoding that the XML declaration at the start of `bytes` names.
+fn declared_encoding(bytes: &[u8]) -> Option<&str> {
+    let head = bytes.get(..bytes.len().min(256))?;
+    let head = head.trim_ascii_start().strip_prefix(b"<?xml")?;
+    let head = head.get(..memchr::memmem::find(head, b"?>")?)?;
+    let after = head.get(memchr::memmem::find(head, b"encoding")? + b"encoding".len()..)?;
+    let quoted = after.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let (quote, name) = quoted.split_first()?;
+    let name = name.get(..memchr::memchr(*quote, name)?)?;
+    matches!(quote, b'"' | b'\'').then_some(())?;
+    std::str::from_utf8(name).ok().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::plan::Plan;
+
+    fn decode(bytes: &[u8]) -> Result<Text<'_>> {
+        Text::decode(bytes, &Limits::default())
+    }
+
+    #[test]
+    fn declared_encodings_are_honoured() {
+        let latin = decode(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>").unwrap();
+        assert!(latin.as_str().ends_with("<a>\u{e9}</a>"));
+        let end = latin.as_str().len();
+        assert_eq!(latin.raw_offset(end), 51);
+        let slip = decode(b"<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>").unwrap();
+        assert!(slip.as_str().ends_with("<a/>"));
+        assert!(decode(b"<?xml version='1.0' encoding='GBK'?><a>ascii</a>").is_ok());
+        let chinese = decode(b"<?xml version='1.0' encoding='GBK'?><a>\xd6\xd0</a>").unwrap_err();
+        assert_eq!(chinese.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn broken_text_names_its_byte() {
+        assert_eq!(decode(b"<a>\xff</a>").unwrap_err().offset(), Some(3));
+        assert_eq!(decode(b"\xff\xfe<\0\0\xdca\0").unwrap_err().offset(), Some(4));
+        assert_eq!(decode(b"\xff\xfe<\0a").unwrap_err().offset(), Some(4));
+    }
+
+    proptest! {
+        #[test]
+        fn every_position_leads_back(letters in "[a-z\u{e9}\u{4e2d}\u{1f600}]{0,900}", form in 0..5_usize) {
+            let text = format!("<{letters}");
+            let bytes: Vec<u8> = match form {
+                0 => text.bytes().collect(),
+                1 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                2 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+                3 => text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect(),
+                _ => text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
+            };
+            let decoded = decode(&bytes).unwrap();
+            prop_assert_eq!(decoded.as_str(), &text);
+            for (position, letter) in text.char_indices() {
+                let raw = decoded.raw(position..position + letter.len_utf8());
+                prop_assert_eq!(&bytes[raw], decoded.encode(&letter.to_string()).unwrap());
+            }
+            let whole = decoded.take_out(0..text.len(), Layout::Preserve);
+            prop_assert!(whole.keeps_length());
+            let blank = Plan::new(vec![whole], bytes.len() as u64).unwrap().apply(&bytes).unwrap();
+            prop_assert_eq!(blank, decoded.encode(&" ".repeat(bytes.len() / decoded.encoding.width(' '))).unwrap());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = decode(&bytes);
+        }
+    }
+}
