@@ -23,12 +23,22 @@ pub enum Half {
     Value,
 }
 
+impl Half {
+    /// The half as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Value => "value",
+        }
+    }
+}
+
 /// One occurrence of a removed key or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
     /// Bytes of the searched slice.
     pub range: Range<usize>,
-    /// Index of the label among those the needles were built from.
+    /// Index of the label's name, for [`Needles::name`].
     pub label: usize,
     /// Which half of it.
     pub half: Half,
@@ -42,6 +52,7 @@ pub struct Occurrence {
 pub struct Needles {
     automaton: Option<AhoCorasick>,
     patterns: Vec<Needle>,
+    names: Vec<String>,
     longest: usize,
 }
 
@@ -64,11 +75,13 @@ enum Width {
 }
 
 impl Needles {
-    /// Needles for `labels`: key and value of each, either of which may be absent because it is not text of the file
-    /// (the key of a numbered EXIF tag, the value of a binary property).
-    pub fn new<'l>(labels: impl IntoIterator<Item = (Option<&'l str>, Option<&'l str>)>) -> Self {
+    /// Needles for `labels`: name, key and value of each. The name is for reports; key or value may be absent because
+    /// it is not text of the file (the key of a numbered EXIF tag, the value of a binary property).
+    pub fn new<'l>(labels: impl IntoIterator<Item = (&'l str, Option<&'l str>, Option<&'l str>)>) -> Self {
         let mut spellings = Spellings::default();
-        for (index, (key, value)) in labels.into_iter().enumerate() {
+        let mut names = Vec::new();
+        for (index, (name, key, value)) in labels.into_iter().enumerate() {
+            names.push(name.to_owned());
             let halves = [(Half::Key, key), (Half::Value, value)];
             for (half, text) in halves {
                 if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
@@ -76,7 +89,12 @@ impl Needles {
                 }
             }
         }
-        spellings.build()
+        spellings.build(names)
+    }
+
+    /// The name of the label with this index.
+    pub fn name(&self, label: usize) -> &str {
+        self.names.get(label).map_or("", String::as_str)
     }
 
     /// Whether there is nothing to look for.
@@ -194,12 +212,12 @@ impl Spellings {
         }
     }
 
-    fn build(self) -> Needles {
+    fn build(self, names: Vec<String>) -> Needles {
         let longest = self.patterns.iter().map(Vec::len).max().unwrap_or(0);
         let automaton = (!self.patterns.is_empty())
             .then(|| AhoCorasick::builder().match_kind(MatchKind::Standard).build(&self.patterns).ok())
             .flatten();
-        Needles { automaton, patterns: self.needles, longest }
+        Needles { automaton, patterns: self.needles, names, longest }
     }
 }
 
@@ -310,7 +328,7 @@ mod tests {
     use super::*;
 
     fn hits(key: &str, value: &str, bytes: &[u8]) -> usize {
-        Needles::new([(Some(key), Some(value))]).occurrences(bytes).len()
+        Needles::new([("label", Some(key), Some(value))]).occurrences(bytes).len()
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub struct Hit {
     pub place: String,
     /// Byte of the result: of the occurrence, or of the compressed data that holds it.
     pub offset: u64,
-    /// Index of the label among those of the needles.
-    pub label: usize,
+    /// Name of the label, as given to the needles.
+    pub label: String,
     /// Which half of it.
     pub half: Half,
 }
@@ -117,7 +117,7 @@ impl<'s> Scan<'s> {
                 class,
                 place: place.to_owned(),
                 offset: locate(found.range.start),
-                label: found.label,
+                label: self.needles.name(found.label).to_owned(),
                 half: found.half,
             });
         }

@@ -1,0 +1,425 @@
+//! The embedded interface: from a source to cleaned bytes and a report.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::formats::{Format, detect};
+use crate::label::Label;
+use crate::limits::Limits;
+use crate::needles::Needles;
+use crate::payload::Payload;
+use crate::plan::{Layout, Plan};
+use crate::report::{Left, Outcome, Report};
+use crate::scan::{Class, Hit, Proof};
+use crate::selector::Selector;
+use crate::source::Source;
+use crate::summary::label_reports;
+use crate::survey::{Barrier, Findings, Guard, Kind, Removal, Scope, Site, Survey};
+use crate::verify::verify;
+
+/// Removes chosen labels from sources.
+///
+/// Built once, used for any number of files and from any thread.
+///
+/// ```
+/// use unlabel_core::{Engine, Outcome, Source};
+///
+/// let engine = Engine::builder().label("id").label("MSIP_*").build()?;
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+/// match engine.strip(Source::open(path)?) {
+///     Ok(cleaned) if cleaned.report().outcome == Outcome::Stripped => {
+///         if let Some(payload) = cleaned.payload() {
+///             payload.write_to(&mut std::io::sink())?;
+///         }
+///     }
+///     Ok(cleaned) => println!("{}", cleaned.report().outcome.name()),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok::<(), unlabel_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine {
+    selector: Selector,
+    layout: Layout,
+    proof: Proof,
+    allow_signed: bool,
+    allow_partial: bool,
+    limits: Limits,
+}
+
+/// Settings of an [`Engine`]. Every one has a default but the labels, of which there must be at least one.
+#[derive(Debug, Default)]
+pub struct EngineBuilder {
+    take: Vec<Take>,
+    keep: Vec<String>,
+    ignore_value: bool,
+    layout: Layout,
+    proof: Proof,
+    allow_signed: bool,
+    allow_partial: bool,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+enum Take {
+    Rule(String),
+    Label(Label),
+    All,
+}
+
+impl EngineBuilder {
+    /// Removes what this rule names, written as [`Selector`] documents: `id`, `id=8888`, `MSIP_*`, `/^x-/`, `@msip`,
+    /// `exif:ImageDescription`.
+    #[must_use]
+    pub fn label(mut self, rule: impl Into<String>) -> Self {
+        self.take.push(Take::Rule(rule.into()));
+        self
+    }
+
+    /// Removes these literal labels, whose keys are never patterns.
+    #[must_use]
+    pub fn labels(mut self, labels: impl IntoIterator<Item = Label>) -> Self {
+        self.take.extend(labels.into_iter().map(Take::Label));
+        self
+    }
+
+    /// Removes every custom label. Default false.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> Self {
+        if all {
+            self.take.push(Take::All);
+        }
+        self
+    }
+
+    /// Holds back what this rule names, whatever else names it.
+    #[must_use]
+    pub fn keep(mut self, rule: impl Into<String>) -> Self {
+        self.keep.push(rule.into());
+        self
+    }
+
+    /// Ignores the values that labels name. Default false.
+    #[must_use]
+    pub fn ignore_value(mut self, ignore: bool) -> Self {
+        self.ignore_value = ignore;
+        self
+    }
+
+    /// How the result relates to the offsets of the input. Default [`Layout::Preserve`].
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// How much of the result is searched before it is handed out. Default [`Proof::Structural`].
+    #[must_use]
+    pub fn proof(mut self, proof: Proof) -> Self {
+        self.proof = proof;
+        self
+    }
+
+    /// Edits signed files too; the signature is then broken, and the report says so. Default false.
+    #[must_use]
+    pub fn allow_signed(mut self, allow: bool) -> Self {
+        self.allow_signed = allow;
+        self
+    }
+
+    /// Hands out the result although some sites had to stay. Default false.
+    #[must_use]
+    pub fn allow_partial(mut self, allow: bool) -> Self {
+        self.allow_partial = allow;
+        self
+    }
+
+    /// Bounds on what one file may cost.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when no label is named, a key is empty, or an expression is invalid.
+    pub fn build(self) -> Result<Engine> {
+        let mut selector = Selector::default();
+        for take in self.take {
+            match take {
+                Take::Rule(rule) => selector.take(&rule)?,
+                Take::Label(label) => selector.take_label(label)?,
+                Take::All => selector.take_all(),
+            }
+        }
+        for rule in &self.keep {
+            selector.keep(rule)?;
+        }
+        if selector.rules().is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "no label named"));
+        }
+        selector.ignore_value(self.ignore_value);
+        Ok(Engine {
+            selector,
+            layout: self.layout,
+            proof: self.proof,
+            allow_signed: self.allow_signed,
+            allow_partial: self.allow_partial,
+            limits: self.limits,
+        })
+    }
+}
+
+/// What a survey of a file lists.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The name of the format.
+    pub format: &'static str,
+    /// Its sites and guards.
+    pub findings: Findings,
+}
+
+/// Lists every label of `source`, of every kind.
+///
+/// # Errors
+/// As [`Engine::strip`].
+pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
+    with_path(source, || {
+        let format = format_of(source)?;
+        let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
+        Ok(Listing { format: format.name(), findings: survey.findings().clone() })
+    })
+}
+
+/// The outcome of one file, and its cleaned bytes if there are any to hand out.
+#[derive(Clone, Debug)]
+pub struct Cleaned {
+    report: Report,
+    payload: Option<Payload>,
+}
+
+impl Cleaned {
+    /// What became of the file and its labels.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The bytes to deliver: of a clean file the input, of a stripped one the result. None for a refused file, and
+    /// for a partial one unless that was allowed.
+    pub fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref()
+    }
+
+    /// Report and payload.
+    pub fn into_parts(self) -> (Report, Option<Payload>) {
+        (self.report, self.payload)
+    }
+}
+
+impl Engine {
+    /// The settings, at their defaults.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// Which labels go.
+    pub fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    /// Plans and proves the removal of the chosen labels from `source`. Writes nothing.
+    ///
+    /// A file that is clean, stripped, partial or refused is an `Ok`; look at [`Report::outcome`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when no format treats the bytes, [`ErrorKind::Malformed`] and
+    /// [`ErrorKind::LimitExceeded`] with the offset, [`ErrorKind::Unverified`] when the result did not pass
+    /// verification. [`Outcome::from`] gives the outcome of an error.
+    pub fn strip(&self, source: Source) -> Result<Cleaned> {
+        let origin = source.clone();
+        with_path(&origin, || {
+            let format = format_of(&source)?;
+            self.strip_format(format, source).map_err(|error| error.in_format(format.name()))
+        })
+    }
+
+    fn strip_format(&self, format: &dyn Format, source: Source) -> Result<Cleaned> {
+        let origin = source.clone();
+        let survey = format.survey(origin.bytes(), &self.limits)?;
+        let findings = survey.findings();
+        let mut report = Report::new(Outcome::Clean, source.len());
+        report.format = Some(format.name());
+        report.proof = self.proof;
+
+        let chosen: Vec<usize> = positions(&findings.sites, |site| self.selector.choose(site).is_taken());
+        let hidden = self.standing(&findings.guards, Scope::Hidden);
+        let (blocked, removable) = self.sort_out(findings, &chosen);
+        if chosen.is_empty() || removable.is_empty() {
+            let barrier = blocked.first().map(|(_, barrier)| barrier.clone()).or_else(|| self.unseen(findings));
+            if let Some(barrier) = barrier {
+                report.outcome = Outcome::Refused;
+                report.reason = Some(barrier.to_string());
+            }
+            self.describe(&mut report, findings, &blocked, &[]);
+            let is_clean = report.outcome == Outcome::Clean;
+            let payload = is_clean.then(|| Payload::new(source.clone(), Plan::identity(source.len())));
+            return Ok(Cleaned { report, payload });
+        }
+
+        let Removed { payload, hits, mut left } = self.remove(format, source, survey.as_ref(), &removable)?;
+        left.splice(0..0, blocked);
+        left.sort_by_key(|(site, _)| *site);
+        report.outcome = if left.len() == chosen.len() { Outcome::Refused } else { Outcome::Stripped };
+        if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && !residual(&hits)) {
+            report.outcome = Outcome::Partial;
+        }
+        report.reason = left.first().map(|(_, barrier)| barrier).or(hidden).map(ToString::to_string);
+        report.overrode_signature = self.allow_signed && overrides(findings, &removable);
+        self.describe(&mut report, findings, &left, &hits);
+
+        let delivers =
+            report.outcome == Outcome::Stripped || (report.outcome == Outcome::Partial && self.allow_partial);
+        if delivers {
+            report.bytes_out = payload.len();
+        }
+        Ok(Cleaned { report, payload: delivers.then_some(payload) })
+    }
+
+    /// Plans the removal and verifies its result.
+    fn remove(&self, format: &dyn Format, source: Source, survey: &dyn Survey, removable: &[usize]) -> Result<Removed> {
+        let findings = survey.findings();
+        let mut needles = needles_for(findings, removable);
+        let planned = survey.plan(&Removal { sites: removable, needles: &needles }, self.layout)?;
+        let mut removed = removable.to_vec();
+        removed.retain(|site| !planned.left.iter().any(|(left, _)| left == site));
+        if removed.is_empty() {
+            let payload = Payload::new(source.clone(), Plan::identity(source.len()));
+            return Ok(Removed { payload, hits: Vec::new(), left: planned.left });
+        }
+        if removed.len() < removable.len() {
+            needles = needles_for(findings, &removed);
+        }
+        if planned.plan.is_identity() {
+            return Err(Error::new(ErrorKind::Unverified, "the plan removes nothing"));
+        }
+        let payload = Payload::new(source, planned.plan);
+        let view = payload.view()?;
+        let hits = verify(format, &view, findings, &removed, &needles, self.proof, &self.limits)?;
+        drop(view);
+        Ok(Removed { payload, hits, left: planned.left })
+    }
+
+    /// Splits chosen sites into those that a barrier keeps, and the others.
+    fn sort_out(&self, findings: &Findings, chosen: &[usize]) -> (Vec<(usize, Barrier)>, Vec<usize>) {
+        let over_file = self.standing(&findings.guards, Scope::File);
+        let mut blocked = Vec::new();
+        let mut removable = Vec::new();
+        for &index in chosen {
+            let own = findings.sites.get(index).and_then(|site| site.barrier.as_ref());
+            match own.filter(|barrier| self.stands(barrier)).or(over_file) {
+                Some(barrier) => blocked.push((index, barrier.clone())),
+                None => removable.push(index),
+            }
+        }
+        (blocked, removable)
+    }
+
+    /// A reason why the absence of the chosen labels cannot be told.
+    fn unseen(&self, findings: &Findings) -> Option<Barrier> {
+        let over_file = findings.guards.iter().find(|guard| guard.barrier.kind == ErrorKind::Encrypted);
+        let barrier = over_file.map(|guard| &guard.barrier).or(self.standing(&findings.guards, Scope::Hidden));
+        barrier.cloned()
+    }
+
+    fn standing<'g>(&self, guards: &'g [Guard], scope: Scope) -> Option<&'g Barrier> {
+        guards.iter().filter(|guard| guard.scope == scope).map(|guard| &guard.barrier).find(|it| self.stands(it))
+    }
+
+    /// Whether a barrier holds: a signature may be overridden by choice, nothing else.
+    fn stands(&self, barrier: &Barrier) -> bool {
+        !(barrier.kind == ErrorKind::Signed && self.allow_signed)
+    }
+
+    fn describe(&self, report: &mut Report, findings: &Findings, left: &[(usize, Barrier)], hits: &[Hit]) {
+        let (labels, addresses) = label_reports(&self.selector, findings, left, hits);
+        report.labels = labels;
+        report.hints = addresses;
+        report.left = left
+            .iter()
+            .filter_map(|(index, barrier)| {
+                let site = findings.sites.get(*index)?;
+                Some(Left {
+                    what: site.address.clone(),
+                    place: site.place.clone(),
+                    offset: site.offset,
+                    reason: barrier.to_string(),
+                })
+            })
+            .collect();
+        for hit in hits {
+            let entry = Left {
+                what: hit.label.clone(),
+                place: hit.place.clone(),
+                offset: hit.offset,
+                reason: format!("a copy of its {} that no rule of the format explains", hit.half.name()),
+            };
+            if hit.class == Class::Content {
+                report.copies.push(entry);
+            } else {
+                report.residue += 1;
+                report.reason.get_or_insert_with(|| format!("residue: {} is still in {}", entry.what, entry.place));
+                report.left.push(entry);
+            }
+        }
+    }
+}
+
+struct Removed {
+    payload: Payload,
+    hits: Vec<Hit>,
+    left: Vec<(usize, Barrier)>,
+}
+
+fn format_of(source: &Source) -> Result<&'static dyn Format> {
+    detect(source.bytes(), source.extension()).ok_or_else(|| {
+        let name = source.extension().map_or_else(String::new, |extension| format!(" (.{extension})"));
+        Error::unsupported(format!("no format here treats this file{name}"))
+    })
+}
+
+fn with_path<T>(source: &Source, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    work().map_err(|error| match source.path() {
+        Some(path) => error.for_path(path),
+        None => error,
+    })
+}
+
+fn positions(sites: &[Site], wanted: impl Fn(&Site) -> bool) -> Vec<usize> {
+    sites.iter().enumerate().filter(|(_, site)| wanted(site)).map(|(index, _)| index).collect()
+}
+
+fn residual(hits: &[Hit]) -> bool {
+    hits.iter().any(|hit| hit.class != Class::Content)
+}
+
+/// Whether a signature covers the file or one of these sites.
+fn overrides(findings: &Findings, sites: &[usize]) -> bool {
+    let signed = |barrier: &Barrier| barrier.kind == ErrorKind::Signed;
+    let by_site = sites.iter().filter_map(|&index| findings.sites.get(index)?.barrier.as_ref()).any(signed);
+    by_site || findings.guards.iter().any(|guard| guard.scope == Scope::File && signed(&guard.barrier))
+}
+
+/// The spellings to search for. Names that the format itself defines are no trace of a label, so a standard field is
+/// searched by its value only.
+fn needles_for(findings: &Findings, sites: &[usize]) -> Needles {
+    let sites = || sites.iter().filter_map(|&index| findings.sites.get(index));
+    let named = sites().map(|site| {
+        let key = (site.kind != Kind::Standard).then_some(site.key.as_str());
+        (site.address.as_str(), key, site.value.as_deref())
+    });
+    let aliases = sites().flat_map(|site| {
+        let aliases = site.aliases.iter().map(|alias| (site.address.as_str(), Some(alias.as_str()), None));
+        aliases.chain(site.raw_value.as_deref().map(|raw| (site.address.as_str(), None, Some(raw))))
+    });
+    Needles::new(named.chain(aliases))
+}

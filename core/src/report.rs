@@ -1,0 +1,161 @@
+//! What became of one file, and of each label in it.
+
+use crate::error::{Error, ErrorKind};
+use crate::scan::Proof;
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// No site of a chosen label was there; the bytes are as they were.
+    Clean,
+    /// Every site of every chosen label is gone, and that is proved.
+    Stripped,
+    /// Some sites are gone, others had to stay; [`Report::left`] names them.
+    Partial,
+    /// The file was left alone: signed, encrypted, protected or contradictory.
+    Refused,
+    /// No format treats the file.
+    Unsupported,
+    /// The file could not be read or is malformed, or the result did not pass verification.
+    Failed,
+}
+
+impl Outcome {
+    /// The outcome as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Stripped => "stripped",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+            Self::Unsupported => "unsupported",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing that was asked for is left: the outcomes that a successful batch consists of.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Clean | Self::Stripped)
+    }
+}
+
+impl From<&Error> for Outcome {
+    fn from(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unsupported => Self::Unsupported,
+            ErrorKind::Encrypted | ErrorKind::Signed | ErrorKind::Protected | ErrorKind::Conflict => Self::Refused,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// What became of one label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// All its sites are gone.
+    Removed,
+    /// It was not in the file.
+    Absent,
+    /// The key was there with another value; it stays.
+    ValueMismatch,
+    /// At least one site had to stay.
+    Refused,
+}
+
+impl Status {
+    /// The status as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Absent => "absent",
+            Self::ValueMismatch => "value_mismatch",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One label of a [`Report`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelReport {
+    /// The key as found; for an absent label as the rule names it.
+    pub key: String,
+    /// The value as found, where it is text; for an absent label the value the rule names.
+    pub value: Option<String>,
+    /// What became of it.
+    pub status: Status,
+    /// Its sites, as `address at place`.
+    pub sites: Vec<String>,
+}
+
+/// A removed key or value that is still in the file, or a site that had to stay, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Address of the site, or the name of the label that the scan found.
+    pub what: String,
+    /// Where, for people.
+    pub place: String,
+    /// Byte offset in the file.
+    pub offset: u64,
+    /// Why it stays.
+    pub reason: String,
+}
+
+/// What became of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The name of the format, where one was recognised.
+    pub format: Option<&'static str>,
+    /// What became of the file.
+    pub outcome: Outcome,
+    /// Why it is not clean or stripped, in plain words.
+    pub reason: Option<String>,
+    /// The labels that rules name or match, in rule order, then file order.
+    pub labels: Vec<LabelReport>,
+    /// What had to stay.
+    pub left: Vec<Left>,
+    /// Visible copies of a removed value in the document itself; reported, never edited. Only a full proof looks.
+    pub copies: Vec<Left>,
+    /// Length of the input in bytes.
+    pub bytes_in: u64,
+    /// Length of the result in bytes; of the input when there is no result.
+    pub bytes_out: u64,
+    /// How much was searched for residue.
+    pub proof: Proof,
+    /// Removed keys and values found outside the document itself: 0 for every stripped file.
+    pub residue: usize,
+    /// Whether a signature was overridden by the caller's choice.
+    pub overrode_signature: bool,
+    /// Names of standard fields that a rule would have matched by key alone, as full addresses: a hint that the
+    /// address was meant.
+    pub hints: Vec<String>,
+}
+
+impl Report {
+    /// A report of `outcome` on a file of `bytes_in` bytes, with nothing in it yet.
+    pub fn new(outcome: Outcome, bytes_in: u64) -> Self {
+        Self {
+            format: None,
+            outcome,
+            reason: None,
+            labels: Vec::new(),
+            left: Vec::new(),
+            copies: Vec::new(),
+            bytes_in,
+            bytes_out: bytes_in,
+            proof: Proof::default(),
+            residue: 0,
+            overrode_signature: false,
+            hints: Vec::new(),
+        }
+    }
+
+    /// The report of a file that `error` ended.
+    pub fn of_error(error: &Error, bytes_in: u64) -> Self {
+        let at = error.offset().map_or_else(String::new, |offset| format!(" (at byte {offset})"));
+        Self {
+            format: error.format(),
+            reason: Some(format!("{}: {}{at}", error.kind().name(), error.reason())),
+            ..Self::new(Outcome::from(error), bytes_in)
+        }
+    }
+}

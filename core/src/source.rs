@@ -1,0 +1,281 @@
+//! Input bytes: owned when the file is small, a read-only map when it is large.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use memmap2::{Mmap, MmapMut, MmapOptions};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+
+/// Files of at least this many bytes are mapped, smaller ones are read.
+///
+/// Reading wins for small files because a map pays for a page fault per touched page and for the unmapping, and pays
+/// again when threads share the address space. Measured by `benches/source.rs`.
+pub const MAP_FROM: u64 = 512 << 10;
+
+/// The bytes of one input, with the file they come from. Cloning is cheap.
+///
+/// A mapped file must not be truncated by others while a `Source` of it lives: the operating system ends a process
+/// that touches a page which is gone. Do not open files that an untrusted party can write to at the same time; read
+/// them with [`Source::read_from`] instead.
+#[derive(Clone, Debug)]
+pub struct Source {
+    inner: Arc<Inner>,
+    name: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    data: Data,
+    file: Option<OpenFile>,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    identity: Identity,
+}
+
+#[derive(Debug)]
+enum Data {
+    Owned(Bytes),
+    Mapped(Mmap),
+}
+
+/// What tells that a file is still the one that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    len: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: (u64, u64),
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.dev(), metadata.ino())
+            },
+        }
+    }
+}
+
+impl Source {
+    fn new(data: Data, file: Option<OpenFile>) -> Self {
+        Self { inner: Arc::new(Inner { data, file }), name: None }
+    }
+
+    /// The same source under a file name, whose extension helps where the content does not tell the format.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The extension of its name or path, if it has one.
+    pub fn extension(&self) -> Option<&str> {
+        let path = self.name.as_deref().map(Path::new).or_else(|| self.path())?;
+        path.extension()?.to_str()
+    }
+
+    /// Opens the file at `path`. A small file is read whole; a large one is mapped, and only touched pages are loaded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be opened or read or is a directory; [`ErrorKind::Changed`] when it grows or
+    /// shrinks while being read; [`ErrorKind::LimitExceeded`] for a pipe or device that yields more than
+    /// [`Limits::stream_bytes`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::open_file(path).map_err(|error| error.for_path(path))
+    }
+
+    fn open_file(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).map_err(|error| Error::io("cannot open", error))?;
+        let metadata = file.metadata().map_err(|error| Error::io("cannot read its attributes", error))?;
+        if metadata.is_dir() {
+            return Err(Error::io("cannot read", std::io::ErrorKind::IsADirectory.into()));
+        }
+        if !metadata.is_file() {
+            return Self::read_from(file, &Limits::default());
+        }
+        let identity = Identity::of(&metadata);
+        let data = if identity.len < MAP_FROM {
+            Data::Owned(read_whole(&mut file, identity.len)?)
+        } else {
+            match map(&file, identity.len, Access::ReadOnly) {
+                Ok(View::ReadOnly(map)) => Data::Mapped(map),
+                // A file system without maps: read instead.
+                _ => Data::Owned(read_whole(&mut file, identity.len)?),
+            }
+        };
+        Ok(Self::new(data, Some(OpenFile { path: path.to_owned(), file, identity })))
+    }
+
+    /// Bytes that are in memory already.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        Self::new(Data::Owned(bytes.into()), None)
+    }
+
+    /// Reads `reader` to its end, into memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when reading fails; [`ErrorKind::LimitExceeded`] past [`Limits::stream_bytes`].
+    pub fn read_from(reader: impl Read, limits: &Limits) -> Result<Self> {
+        let mut bytes = Vec::new();
+        reader
+            .take(limits.stream_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::io("cannot read", error))?;
+        if bytes.len() as u64 > limits.stream_bytes {
+            return Err(Error::limit(format!("a stream of more than {} bytes", limits.stream_bytes)));
+        }
+        Ok(Self::from_bytes(bytes))
+    }
+
+    /// The whole input as one slice.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.inner.data {
+            Data::Owned(bytes) => bytes,
+            Data::Mapped(map) => map,
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.bytes().is_empty()
+    }
+
+    /// The path it was opened at, if it was.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.file.as_ref().map(|open| open.path.as_path())
+    }
+
+    /// The open file, if it was opened: for copies that the kernel makes.
+    pub fn file(&self) -> Option<&File> {
+        self.inner.file.as_ref().map(|open| &open.file)
+    }
+
+    /// Whether the bytes are a map of the file rather than a copy in memory.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.inner.data, Data::Mapped(_))
+    }
+
+    /// Fails when the file at the source's path is no longer the one that was read: another size, modification time
+    /// or inode. Always succeeds for bytes that never were a file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`], or [`ErrorKind::Io`] when the file is gone.
+    pub fn verify_unchanged(&self) -> Result<()> {
+        let Some(open) = &self.inner.file else { return Ok(()) };
+        let now = std::fs::metadata(&open.path)
+            .map_err(|error| Error::io("cannot read its attributes", error).for_path(&open.path))?;
+        if Identity::of(&now) != open.identity {
+            return Err(
+                Error::new(ErrorKind::Changed, "the file changed while it was being treated").for_path(&open.path)
+            );
+        }
+        Ok(())
+    }
+
+    /// A private copy to patch: of a mapped file a copy-on-write map, which shares every page that stays untouched.
+    pub(crate) fn private_view(&self) -> Result<View> {
+        match (&self.inner.data, &self.inner.file) {
+            (Data::Mapped(data), Some(open)) => map(&open.file, data.len() as u64, Access::Private),
+            _ => Ok(View::Owned(self.bytes().to_vec())),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Source {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+fn read_whole(file: &mut File, len: u64) -> Result<Bytes> {
+    let mut bytes = Vec::with_capacity(len as usize + 1);
+    file.take(len + 1).read_to_end(&mut bytes).map_err(|error| Error::io("cannot read", error))?;
+    if bytes.len() as u64 != len {
+        return Err(Error::new(ErrorKind::Changed, "the file changed while it was being read"));
+    }
+    Ok(bytes.into())
+}
+
+/// A contiguous result: patched in place, mapped, or the input itself.
+#[derive(Debug)]
+pub(crate) enum View {
+    Owned(Vec<u8>),
+    ReadOnly(Mmap),
+    Private(MmapMut),
+    Unchanged(Source),
+}
+
+impl View {
+    pub(crate) fn as_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Owned(bytes) => Some(bytes),
+            Self::Private(map) => Some(map),
+            Self::ReadOnly(_) | Self::Unchanged(_) => None,
+        }
+    }
+}
+
+impl Deref for View {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::ReadOnly(map) => map,
+            Self::Private(map) => map,
+            Self::Unchanged(source) => source.bytes(),
+        }
+    }
+}
+
+/// Maps a temporary file of this process, read only.
+pub(crate) fn map_own_file(file: &File, len: u64) -> Result<View> {
+    map(file, len, Access::ReadOnly)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    ReadOnly,
+    /// Copy-on-write: changes stay in this process.
+    Private,
+}
+
+/// Maps the first `len` bytes of `file`: the only unsafe code of the workspace.
+#[expect(unsafe_code, reason = "mapping a file cannot be proved sound: another process may truncate it")]
+fn map(file: &File, len: u64, access: Access) -> Result<View> {
+    let mut options = MmapOptions::new();
+    options.len(len as usize);
+    // SAFETY: The map is sound as long as nobody truncates or rewrites the file under it. For temporary files of this
+    // process that holds. For a user's file it cannot be enforced: `Source` documents the duty not to map what an
+    // untrusted party can write to, nothing here derives a reference's validity from the mapped content, and every
+    // parser reads with bounds checks, so a concurrent write yields wrong bytes, not wrong memory.
+    let view = unsafe {
+        match access {
+            Access::ReadOnly => options.map(file).map(View::ReadOnly),
+            Access::Private => options.map_copy(file).map(View::Private),
+        }
+    };
+    view.map_err(|error| Error::io("cannot map", error))
+}
