@@ -3,16 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use memchr::memmem;
 
 /// Texts shorter than this many bytes occur by chance; they count only as a pair, key before value.
 const ALONE: usize = 4;
 
 /// How far after a short key its value may begin, in bytes, to count as a pair.
 const PAIR_REACH: usize = 64;
+
+/// Regions of at least this many bytes are searched by one automaton instead of needle by needle.
+const AUTOMATON_FROM: usize = 32 << 10;
 
 /// Which half of a label a needle spells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,14 +55,16 @@ pub struct Occurrence {
 /// and hex strings, RTF `\'hh`, quoted-printable, hex text, and base64 at its three alignments.
 #[derive(Debug, Default)]
 pub struct Needles {
-    automaton: Option<AhoCorasick>,
     patterns: Vec<Needle>,
+    /// Built when the first long region comes: building it costs more than searching a few short ones.
+    automaton: OnceLock<Option<AhoCorasick>>,
     names: Vec<String>,
     longest: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Needle {
+    spelling: Vec<u8>,
     label: usize,
     half: Half,
     /// Bytes per character of the spelling: the step to look for a neighbouring letter.
@@ -116,19 +123,15 @@ impl Needles {
     /// Every occurrence in `bytes`, in order. A key counts only where it is not part of a longer word (`id` is not in
     /// `id2`); halves shorter than four bytes count only as key and value close together.
     pub fn occurrences(&self, bytes: &[u8]) -> Vec<Occurrence> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
         let mut found = Vec::new();
         let mut short_keys: HashMap<usize, usize> = HashMap::new();
-        for hit in automaton.find_overlapping_iter(bytes) {
-            let Some(needle) = self.patterns.get(hit.pattern().as_usize()) else { continue };
-            let range = hit.range();
+        for (range, needle) in self.spellings_in(bytes) {
             if !stands_alone(bytes, &range, needle.width) {
                 continue;
             }
-            let pairs = |keys: &HashMap<usize, usize>| {
-                keys.get(&needle.label).is_some_and(|&end| end <= range.start && range.start - end <= PAIR_REACH)
-            };
-            let counts = !needle.short || (needle.half == Half::Value && pairs(&short_keys));
+            let follows_key =
+                short_keys.get(&needle.label).is_some_and(|&end| end <= range.start && range.start - end <= PAIR_REACH);
+            let counts = !needle.short || (needle.half == Half::Value && follows_key);
             if needle.half == Half::Key {
                 short_keys.insert(needle.label, range.end);
             }
@@ -137,6 +140,37 @@ impl Needles {
             }
         }
         found
+    }
+
+    /// Every spelling in `bytes` with its range, in order of their starts.
+    fn spellings_in(&self, bytes: &[u8]) -> Vec<(Range<usize>, &Needle)> {
+        let mut hits = if bytes.len() < AUTOMATON_FROM {
+            self.each_in(bytes)
+        } else {
+            let automaton = self.automaton.get_or_init(|| {
+                let spellings = self.patterns.iter().map(|needle| &needle.spelling);
+                // The builder refuses only more pattern bytes than memory could hold; then each is searched by itself.
+                AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(spellings).ok()
+            });
+            match automaton {
+                Some(automaton) => automaton
+                    .find_overlapping_iter(bytes)
+                    .filter_map(|hit| Some((hit.range(), self.patterns.get(hit.pattern().as_usize())?)))
+                    .collect(),
+                None => self.each_in(bytes),
+            }
+        };
+        hits.sort_by_key(|(range, _)| (range.start, range.end));
+        hits
+    }
+
+    /// Every spelling in `bytes`, searched one after the other.
+    fn each_in(&self, bytes: &[u8]) -> Vec<(Range<usize>, &Needle)> {
+        let in_bytes = |needle: &'_ Needle| memmem::find_iter(bytes, &needle.spelling).collect::<Vec<_>>();
+        self.patterns
+            .iter()
+            .flat_map(|needle| in_bytes(needle).into_iter().map(move |at| (at..at + needle.spelling.len(), needle)))
+            .collect()
     }
 }
 
@@ -162,8 +196,8 @@ fn stands_alone(bytes: &[u8], range: &Range<usize>, width: Width) -> bool {
 
 #[derive(Default)]
 struct Spellings {
-    patterns: Vec<Vec<u8>>,
     needles: Vec<Needle>,
+    longest: usize,
     seen: HashSet<Vec<u8>>,
 }
 
@@ -207,17 +241,13 @@ impl Spellings {
         tagged.extend_from_slice(&label.to_le_bytes());
         tagged.push(half as u8);
         if !bytes.is_empty() && self.seen.insert(tagged) {
-            self.patterns.push(bytes);
-            self.needles.push(Needle { label, half, width, short });
+            self.longest = self.longest.max(bytes.len());
+            self.needles.push(Needle { spelling: bytes, label, half, width, short });
         }
     }
 
     fn build(self, names: Vec<String>) -> Needles {
-        let longest = self.patterns.iter().map(Vec::len).max().unwrap_or(0);
-        let automaton = (!self.patterns.is_empty())
-            .then(|| AhoCorasick::builder().match_kind(MatchKind::Standard).build(&self.patterns).ok())
-            .flatten();
-        Needles { automaton, patterns: self.needles, names, longest }
+        Needles { patterns: self.needles, automaton: OnceLock::new(), names, longest: self.longest }
     }
 }
 
@@ -344,6 +374,14 @@ mod tests {
         assert_eq!(hits("id", "7", b"id and more, and 7 things far away from it"), 1);
         assert_eq!(hits("id", "7", b"7 things with id"), 0);
         assert_eq!(hits("id", "7", &[&b"id"[..], &[b' '; 100], b"7"].concat()), 0);
+    }
+
+    #[test]
+    fn long_regions_are_searched_like_short_ones() {
+        let text = b"a label here, label2 there, and a label";
+        let long = [&vec![b' '; AUTOMATON_FROM][..], text].concat();
+        assert_eq!(hits("label", "", text), 2);
+        assert_eq!(hits("label", "", &long), 2);
     }
 
     #[test]
