@@ -1,0 +1,432 @@
+//! What is true of every file of a family: an absent label changes nothing, a present one goes and nothing else does.
+//!
+//! A family adds what its own readers say through [`Judge`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use unlabel_core::{Format, Kind, Layout, Limits, Needles, Removal, Result, Site};
+
+use crate::corpus::{self, File};
+use crate::oracle::{self, Tags};
+use crate::strip::{self, LAYOUTS, Stripped};
+use crate::{leak, malformed};
+
+/// Labels stripped one at a time per file: more of one file prove little and cost much.
+const LABELS_PER_FILE: usize = 4;
+
+/// One strip of one file, for the judges.
+pub(crate) struct Case<'c> {
+    /// The file.
+    pub(crate) file: &'c File,
+    /// Its bytes.
+    pub(crate) input: &'c [u8],
+    /// A copy of them under the right extension.
+    pub(crate) input_path: &'c Path,
+    /// What came out.
+    pub(crate) stripped: &'c Stripped,
+    /// The output, under the right extension.
+    pub(crate) output_path: &'c Path,
+}
+
+/// A reader's verdict: complaints about the output that it does not have about the input.
+pub(crate) type Judge = fn(&Case<'_>) -> Vec<String>;
+
+/// What became of the files of a family.
+#[derive(Debug, Default)]
+struct Table {
+    outcomes: BTreeMap<&'static str, usize>,
+    reasons: Vec<String>,
+}
+
+/// Runs every generic check over the family and writes its table to `target/corpus-table`.
+pub(crate) fn judge_all(prefix: &str, judge: Judge) {
+    oracle::all_present();
+    let table = Mutex::new(Table::default());
+    let mut complaints: Vec<String> = corpus::files(prefix)
+        .par_iter()
+        .flat_map_iter(|file| {
+            let run = || check_file(file, judge, &table);
+            let complaints = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| vec!["panicked".to_owned()]);
+            complaints.into_iter().map(|complaint| format!("{}: {complaint}", file.name)).collect::<Vec<_>>()
+        })
+        .collect();
+    complaints.sort();
+    report(prefix, &table.into_inner().unwrap());
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+fn report(prefix: &str, table: &Table) {
+    let mut text = String::new();
+    let counts: Vec<String> = table.outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+    let _ = writeln!(text, "{prefix}: {}", counts.join(", "));
+    let mut reasons = table.reasons.clone();
+    reasons.sort();
+    for reason in reasons {
+        let _ = writeln!(text, "  {reason}");
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/corpus-table");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{prefix}.txt")), &text).unwrap();
+    println!("{text}");
+}
+
+fn check_file(file: &File, judge: Judge, table: &Mutex<Table>) -> Vec<String> {
+    let note = |outcome: &'static str, reason: Option<String>| {
+        let mut table = table.lock().unwrap();
+        *table.outcomes.entry(outcome).or_default() += 1;
+        table.reasons.extend(reason.map(|reason| format!("{outcome}: {}: {reason}", file.name)));
+    };
+    let input = file.read();
+    let Some(format) = file.format(&input) else {
+        note("unsupported", Some("not recognised".into()));
+        return vec!["not recognised".into()];
+    };
+    let sites = match sites(format, &input) {
+        Ok(sites) if sites.is_empty() => {
+            note("clean", None);
+            Vec::new()
+        }
+        Ok(sites) => sites,
+        Err(error) => {
+            note("refused", Some(error.to_string()));
+            return Vec::new();
+        }
+    };
+    let mut complaints = absent_label(format, &input);
+    complaints.extend(coverage(file, &sites));
+    let labels = labels(&sites);
+    if labels.is_empty() {
+        return complaints;
+    }
+    let input_path = oracle::scratch(&file.extension(), &input);
+    let tags = oracle::exiftool(&input_path);
+    let mut left = Vec::new();
+    for layout in LAYOUTS {
+        for address in &labels {
+            let takes = |site: &Site| *address == ALL || site.address == *address;
+            let takes = |site: &Site| takes(site) && (*address != ALL || site.kind == Kind::Custom);
+            let prefix = format!("{address} ({layout:?})");
+            let started = Instant::now();
+            let result = strip::strip(format, &input, layout, takes);
+            if started.elapsed() > malformed::LONGEST {
+                complaints.push(format!("{prefix}: took {:?}", started.elapsed()));
+            }
+            match result {
+                Err(error) => complaints.push(format!("{prefix}: {error}")),
+                Ok(stripped) => {
+                    left.extend(stripped.left.iter().map(|(_, barrier)| format!("{prefix}: {barrier}")));
+                    let output_path = oracle::scratch(&file.extension(), &stripped.output);
+                    let case = Case {
+                        file,
+                        input: &input,
+                        input_path: &input_path,
+                        stripped: &stripped,
+                        output_path: &output_path,
+                    };
+                    let found = check_case(&case, layout, &tags).into_iter().chain(judge(&case));
+                    complaints.extend(found.map(|complaint| format!("{prefix}: {complaint}")));
+                }
+            }
+        }
+    }
+    let barred = sites.iter().filter_map(|site| site.barrier.as_ref()).map(ToString::to_string).next();
+    match left.into_iter().next().or(barred) {
+        Some(reason) => note("partial", Some(reason)),
+        None => note("stripped", None),
+    }
+    complaints
+}
+
+/// Stands for every label that somebody chose.
+const ALL: &str = "all custom labels";
+
+fn sites(format: &dyn Format, input: &[u8]) -> Result<Vec<Site>> {
+    Ok(format.survey(input, &Limits::default())?.findings().sites.clone())
+}
+
+/// The addresses to strip: custom ones first, a few per file, and all custom ones together.
+fn labels(sites: &[Site]) -> Vec<&str> {
+    let mut labels: Vec<(&Kind, &str)> = Vec::new();
+    for site in sites.iter().filter(|site| site.barrier.is_none()) {
+        if !labels.iter().any(|(_, address)| *address == site.address) {
+            labels.push((&site.kind, &site.address));
+        }
+    }
+    labels.sort_by_key(|(kind, _)| **kind);
+    let custom = labels.iter().filter(|(kind, _)| **kind == Kind::Custom).count();
+    let mut labels: Vec<&str> = labels.into_iter().map(|(_, address)| address).collect();
+    // The first, the last and what lies between: keys at either end of a list have their own cases.
+    while labels.len() > LABELS_PER_FILE {
+        labels.remove(labels.len() / 2);
+    }
+    if custom > 1 {
+        labels.push(ALL);
+    }
+    labels
+}
+
+fn absent_label(format: &dyn Format, input: &[u8]) -> Vec<String> {
+    let limits = Limits::default();
+    let needles = Needles::new([(Some("no such label 7f3a"), Some("no such value 7f3a"))]);
+    let plan = |layout| format.survey(input, &limits)?.plan(&Removal { sites: &[], needles: &needles }, layout);
+    LAYOUTS
+        .into_iter()
+        .filter_map(|layout| match plan(layout) {
+            Ok(planned) if planned.plan.is_identity() && planned.left.is_empty() => None,
+            Ok(planned) => Some(format!("an absent label ({layout:?}) plans {:?}", planned.plan.edits())),
+            Err(error) => Some(format!("an absent label ({layout:?}): {error}")),
+        })
+        .collect()
+}
+
+/// Keys that independent readers found and the survey does not list.
+fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
+    let listed = |address: &str| sites.iter().any(|site| site.address.eq_ignore_ascii_case(address));
+    file.keys
+        .iter()
+        .filter_map(|key| {
+            let address = match key.split_once(':')? {
+                // The list says `key=value` here; an empty value is no label.
+                ("core", pair) => match pair.split_once('=')? {
+                    (_, "") => return None,
+                    (name, _) => format!("core:{name}"),
+                },
+                // Containers of other labels, which are listed themselves.
+                ("tEXt" | "zTXt" | "iTXt", name) if name.starts_with("Raw profile") || name.starts_with("XML:com") => {
+                    return None;
+                }
+                ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
+                ("COM", _) => "jpeg:comment".into(),
+                ("custom" | "docvar" | "tag" | "info" | "xmp", _) => key.clone(),
+                _ => return None,
+            };
+            (!listed(&address)).then(|| format!("a reader found {key}, the survey does not list {address}"))
+        })
+        .collect()
+}
+
+/// What must hold whatever the family is.
+fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
+    let Case { file, input, stripped, output_path, .. } = case;
+    let mut complaints = Vec::new();
+    let removed: Vec<&Site> = stripped.removed().collect();
+    if removed.is_empty() {
+        return complaints;
+    }
+    if stripped.identity {
+        complaints.push("nothing was planned".into());
+    }
+    match layout {
+        Layout::Preserve if stripped.output.len() != input.len() => {
+            complaints.push(format!("{} bytes became {}", input.len(), stripped.output.len()));
+        }
+        Layout::Compact if stripped.output.len() > input.len() => {
+            complaints.push(format!("{} bytes grew to {}", input.len(), stripped.output.len()));
+        }
+        _ => {}
+    }
+    let told = |site: &Site| (site.address.clone(), site.value.clone(), site.kind);
+    let (kept, after): (Vec<_>, Vec<_>) =
+        (stripped.kept().map(told).collect(), stripped.after.sites.iter().map(told).collect());
+    if kept != after {
+        let gone: Vec<_> = kept.iter().filter(|site| !after.contains(site)).map(|site| &site.0).collect();
+        let new: Vec<_> = after.iter().filter(|site| !kept.contains(site)).map(|site| &site.0).collect();
+        complaints.push(format!("kept sites differ: gone {gone:?}, new {new:?} ({} → {})", kept.len(), after.len()));
+    }
+    for hit in &stripped.residue {
+        complaints.push(format!("residue: {:?} {:?} in {} at {}", hit.class, hit.half, hit.place, hit.offset));
+    }
+    complaints.extend(tag_complaints(&removed, stripped, tags, &oracle::exiftool(output_path)));
+    complaints.extend(leaks(file, case, &removed));
+    complaints
+}
+
+/// Tags that follow from others, and may change when those go.
+const DERIVED: [&str; 9] = [
+    "File:CurrentIPTCDigest",
+    "Photoshop:IPTCDigest",
+    "File:ExifByteOrder",
+    "IFD1:ThumbnailOffset",
+    "MPF0:",
+    "MPImage",
+    "XMP-xmpNote:HasExtendedXMP",
+    "XMP-x:XMPToolkit",
+    "ExifTool:Warning",
+];
+
+fn squash(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The names under which a reader may show a site.
+fn names(site: &Site) -> Vec<String> {
+    let address = site.address.rsplit(':').next().unwrap_or_default();
+    [&*site.key, address].into_iter().chain(site.aliases.iter().map(|alias| &**alias)).map(squash).collect()
+}
+
+fn tag_complaints(removed: &[&Site], stripped: &Stripped, before: &Tags, after: &Tags) -> Vec<String> {
+    let diff = before.diff(after);
+    let mut complaints = Vec::new();
+    let derived = |tag: &str| DERIVED.iter().any(|name| tag.contains(name));
+    let explained = |tag: &str, value: &str| {
+        let name = squash(tag.rsplit(':').next().unwrap_or_default());
+        let value = squash(value);
+        removed.iter().any(|site| {
+            let own = site.value.as_deref().map(squash).unwrap_or_default();
+            let named = names(site).iter().any(|own| *own == name || (!own.is_empty() && name.contains(own.as_str())));
+            named || (!own.is_empty() && (own.contains(&value) || value.contains(&own)))
+        })
+    };
+    for (tag, value) in diff.removed.iter().filter(|(tag, value)| !derived(tag) && !explained(tag, value)) {
+        complaints.push(format!("exiftool no longer sees {tag} = {}", shorten(value)));
+    }
+    for (tag, value) in diff.added.iter().filter(|(tag, _)| !derived(tag)) {
+        // A list that lost an item, or a structure that lost a field, shows as removed and added.
+        if !diff.removed.iter().any(|(other, _)| other == tag) {
+            complaints.push(format!("exiftool now sees {tag} = {}", shorten(value)));
+        }
+    }
+    for (tag, value) in &diff.added {
+        if tag == "ExifTool:Warning" && !value.to_ascii_lowercase().contains("minor") {
+            complaints.push(format!("exiftool now warns: {value}"));
+        }
+    }
+    let kept: Vec<(String, Vec<String>)> = stripped.kept().map(|site| (carrier(site), names(site))).collect();
+    for site in removed {
+        let Some(group) = group(site) else { continue };
+        let shares = |name: &String| kept.iter().any(|(other, names)| *other == carrier(site) && names.contains(name));
+        for (tag, values) in &after.0 {
+            let (tag_group, name) = tag.rsplit_once(':').unwrap_or_default();
+            let name = squash(name);
+            if tag_group.starts_with(group) && names(site).contains(&name) && !shares(&name) {
+                complaints.push(format!("exiftool still sees {tag} = {}", shorten(&values.join(" | "))));
+            }
+        }
+    }
+    complaints
+}
+
+fn carrier(site: &Site) -> String {
+    site.address.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// The group under which `exiftool` shows a carrier, where that is certain.
+fn group(site: &Site) -> Option<&'static str> {
+    match &*carrier(site) {
+        "custom" => Some("XML"),
+        "info" => Some("PDF"),
+        "iptc" => Some("IPTC"),
+        "png" => Some("PNG"),
+        "jpeg" => Some("File"),
+        _ => None,
+    }
+}
+
+/// Removed keys and values that the independent search still finds, beyond what kept labels account for.
+fn leaks(file: &File, case: &Case<'_>, removed: &[&Site]) -> Vec<String> {
+    let regions = leak::regions(&file.family, &file.extension(), &case.stripped.output);
+    let before = leak::regions(&file.family, &file.extension(), case.input);
+    let kept: Vec<&Site> = case.stripped.kept().collect();
+    let allowance = |text: &str| -> usize {
+        let in_site = |site: &&Site| {
+            let value = site.value.as_deref().unwrap_or_default();
+            let raw = site.raw_value.as_deref().unwrap_or_default();
+            let count = |hay: &str| leak::count(hay.as_bytes(), text);
+            2 * (count(&site.key) + count(&site.place)) + count(value).max(count(raw))
+        };
+        kept.iter().map(in_site).sum()
+    };
+    let mut complaints = Vec::new();
+    for site in removed.iter().filter(|site| site.kind == Kind::Custom) {
+        let value = site.value.as_deref().filter(|value| value.len() >= 8);
+        for text in [Some(&*site.key), value].into_iter().flatten().filter(|text| text.len() >= 6) {
+            for region in &regions {
+                // A stretch that was there before, whole and unchanged, and is not metadata, is the document itself.
+                let untouched = || before.iter().any(|old| old.place == region.place && old.bytes == region.bytes);
+                let count = leak::count(&region.bytes, text);
+                if count > allowance(text) && !(is_document(&region.place) && untouched()) {
+                    complaints.push(format!("{} still holds {} ({count}×)", region.place, shorten(text)));
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// Whether a region of the independent search is the document rather than what is said about it.
+fn is_document(place: &str) -> bool {
+    let metadata = ["docProps", "docMetadata", "customXml", "tags/", "settings.xml", "raw", "pikepdf", "profile"];
+    !metadata.iter().any(|part| place.contains(part))
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Another program writes a label with a key and a value that occur nowhere by chance; after the strip neither may
+/// be found in any spelling, anywhere.
+pub(crate) fn injected(prefix: &str, wants: fn(&File) -> bool) {
+    oracle::all_present();
+    let (key, value) = ("ZqLabelKey", "Zq&Value<7> \u{4e2d}\u{6587}");
+    let tried = std::sync::atomic::AtomicUsize::new(0);
+    let mut complaints: Vec<String> = corpus::files(prefix)
+        .par_iter()
+        .filter(|file| wants(file))
+        .flat_map_iter(|file| {
+            let Ok(input) = oracle::inject(&file.path, &file.extension(), key, value) else { return Vec::new() };
+            tried.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let run = || inject_one(file, &input, key, value);
+            let found = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| vec!["panicked".to_owned()]);
+            found.into_iter().map(|complaint| format!("{}: {complaint}", file.name)).collect()
+        })
+        .collect();
+    complaints.sort();
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    let narrowed = std::env::var_os("UNLABEL_ONLY").is_some();
+    assert!(narrowed || tried.into_inner() >= 10, "the other program could write its label into fewer than ten files");
+}
+
+fn inject_one(file: &File, input: &[u8], key: &str, value: &str) -> Vec<String> {
+    let Some(format) = file.format(input) else { return vec!["not recognised".into()] };
+    let mut complaints = Vec::new();
+    for layout in LAYOUTS {
+        let stripped = match strip::strip(format, input, layout, |site| site.key == key) {
+            Ok(stripped) => stripped,
+            Err(error) => {
+                complaints.push(format!("({layout:?}) {error}"));
+                continue;
+            }
+        };
+        let removed: Vec<&Site> = stripped.removed().collect();
+        if removed.is_empty() {
+            complaints.push(format!("({layout:?}) the survey does not list it"));
+            continue;
+        }
+        if let Some(site) = removed.iter().find(|site| site.value.as_deref() != Some(value)) {
+            complaints.push(format!("({layout:?}) {} has the value {:?}", site.address, site.value));
+        }
+        let regions = leak::regions(&file.family, &file.extension(), &stripped.output);
+        for text in [key, value] {
+            let places = leak::find(&regions, text);
+            if !places.is_empty() {
+                complaints.push(format!("({layout:?}) {text} is still in {}", places.join(", ")));
+            }
+        }
+    }
+    complaints
+}
+
+/// Damaged files of a family: see [`malformed`].
+pub(crate) fn damaged(prefix: &str, worse: fn(&Path, &Path) -> Option<String>) {
+    malformed::check(&format!("malformed/{prefix}"), worse);
+}

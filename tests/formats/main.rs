@@ -1,0 +1,22 @@
+//! The formats, judged on real files by readers that are not ours.
+//!
+//! One module per format family holds what is particular to it; `family` holds what is true of every file. The files
+//! come from `corpus`, the judges from `oracle` and `leak`. See `CONTRIBUTING.md` for how to run them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot read its files or start its judges must stop, with the reason"
+)]
+
+mod corpus;
+mod family;
+mod leak;
+mod malformed;
+mod oracle;
+mod strip;
+
+mod jpeg;
+mod ooxml;
+mod pdf;
+mod png;

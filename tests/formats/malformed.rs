@@ -1,0 +1,84 @@
+//! Damaged and hostile files: no panic, no hang, and no strip that leaves a file worse than it was.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use unlabel_core::{ErrorKind, Kind};
+
+use crate::corpus::{self, File};
+use crate::oracle;
+use crate::strip::{self, LAYOUTS, Stripped};
+
+/// What one damaged file may take, in a build with little optimisation.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+
+/// Strips every file of the families that begin with `prefix`; `worse` compares input and output of a strip.
+pub(crate) fn check(prefix: &str, worse: fn(&Path, &Path) -> Option<String>) {
+    let complaints: Vec<String> = corpus::files(prefix)
+        .into_iter()
+        .filter_map(|file| {
+            let name = file.name.clone();
+            one(file, worse).err().map(|complaint| format!("{name}: {complaint}"))
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+fn one(file: File, worse: fn(&Path, &Path) -> Option<String>) -> Result<(), String> {
+    let (sender, receiver) = mpsc::channel();
+    let (extension, path) = (file.extension(), file.path.clone());
+    thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(|| outputs(&file)))));
+    let outputs = match receiver.recv_timeout(LONGEST) {
+        Ok(Ok(outputs)) => outputs?,
+        Ok(Err(_)) => return Err("panicked".into()),
+        Err(_) => return Err(format!("took longer than {LONGEST:?}")),
+    };
+    for stripped in outputs.iter().filter(|stripped| !stripped.identity) {
+        if let Some(hit) = stripped.residue.first() {
+            return Err(format!("residue in {}", hit.place));
+        }
+        let output = oracle::scratch(&extension, &stripped.output);
+        if let Some(verdict) = worse(&path, &output) {
+            return Err(verdict);
+        }
+    }
+    Ok(())
+}
+
+/// All custom labels out, then everything out, in both layouts; refusals are as they should be.
+fn outputs(file: &File) -> Result<Vec<Stripped>, String> {
+    let input = file.read();
+    let Some(format) = file.format(&input) else { return Ok(Vec::new()) };
+    let mut outputs = Vec::new();
+    for layout in LAYOUTS {
+        for all in [false, true] {
+            match strip::strip(format, &input, layout, |site| all || site.kind == Kind::Custom) {
+                Ok(stripped) => outputs.push(stripped),
+                Err(error) if refuses(error.kind()) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+/// Whether an error of this kind is a refusal, rather than a defect of a plan.
+fn refuses(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Malformed
+            | ErrorKind::Unsupported
+            | ErrorKind::Encrypted
+            | ErrorKind::Signed
+            | ErrorKind::Protected
+            | ErrorKind::LimitExceeded
+    )
+}
+
+#[test]
+fn every_damaged_file_of_every_family_ends_in_time() {
+    check("malformed", |_, _| None);
+}

@@ -1,0 +1,241 @@
+//! Readers that are not ours. A missing one is a failure that says what to run, never a skipped check.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tempfile::TempPath;
+
+/// `bytes` as a file with this extension, for readers that want a path. Gone when dropped.
+pub(crate) fn scratch(extension: &str, bytes: &[u8]) -> TempPath {
+    let mut file = tempfile::Builder::new().prefix("unlabel-").suffix(&format!(".{extension}")).tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file.into_temp_path()
+}
+
+/// Runs a reader to its end.
+pub(crate) fn run(program: &str, arguments: &[&str], path: &Path) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| missing(program, &error))
+}
+
+fn missing(program: &str, error: &std::io::Error) -> ! {
+    panic!("cannot run {program}: {error}; scripts/test installs what the tests need")
+}
+
+/// A reader that is kept running and asked many times.
+struct Server {
+    _child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> Self {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| missing(&program, &error));
+        let requests = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { _child: child, requests, answers }
+    }
+
+    /// Sends `request` and reads lines up to the one that `last` recognises.
+    fn ask(&mut self, request: &str, last: impl Fn(&str) -> bool) -> String {
+        self.requests.write_all(request.as_bytes()).unwrap();
+        self.requests.flush().unwrap();
+        let mut answer = String::new();
+        loop {
+            let start = answer.len();
+            let read = self.answers.read_line(&mut answer).unwrap();
+            assert!(read > 0, "a reader stopped while it was asked; scripts/test installs what the tests need");
+            if last(&answer[start..]) {
+                return answer;
+            }
+        }
+    }
+}
+
+/// Servers that are not in use. Every thread that asks takes one, or starts one.
+struct Pool {
+    idle: Mutex<Vec<Server>>,
+    start: fn() -> Server,
+}
+
+impl Pool {
+    fn ask(&self, request: &str, last: impl Fn(&str) -> bool) -> String {
+        let mut server = self.idle.lock().unwrap().pop().unwrap_or_else(self.start);
+        let answer = server.ask(request, last);
+        self.idle.lock().unwrap().push(server);
+        answer
+    }
+}
+
+static EXIFTOOL: Pool = Pool {
+    idle: Mutex::new(Vec::new()),
+    start: || Server::start(Command::new("exiftool").args(["-stay_open", "True", "-@", "-"])),
+};
+
+static JUDGE: Pool = Pool {
+    idle: Mutex::new(Vec::new()),
+    start: || {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let python = std::env::var_os("UNLABEL_ORACLES")
+            .map_or_else(|| workspace.join("target/oracles"), PathBuf::from)
+            .join("bin/python");
+        Server::start(Command::new(python).arg(workspace.join("tests/oracles/judge.py")))
+    },
+};
+
+/// What `exiftool` prints of a file: group and tag, and every value under it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tags(pub(crate) BTreeMap<String, Vec<String>>);
+
+/// Groups that describe the file on disk, its container or the program, not the metadata in it.
+const NOT_METADATA: [&str; 5] = ["System:", "ZIP:", "Composite:", "ExifTool:ExifToolVersion", "SourceFile"];
+
+/// Asks `exiftool` for every tag of `path`, unknown and duplicate ones too.
+pub(crate) fn exiftool(path: &Path) -> Tags {
+    let request = format!("-json\n-G1:4\n-a\n-u\n-ee\n-struct\n{}\n-execute\n", path.display());
+    let answer = EXIFTOOL.ask(&request, |line| line.trim_end() == "{ready}");
+    let answer = answer.trim_end().strip_suffix("{ready}").unwrap_or_default();
+    let mut tags = Tags::default();
+    // A file that exiftool cannot read at all prints nothing.
+    let Ok(Value::Array(files)) = serde_json::from_str(answer) else { return tags };
+    for (key, value) in files.first().and_then(Value::as_object).into_iter().flatten() {
+        if NOT_METADATA.iter().any(|group| key.starts_with(group)) {
+            continue;
+        }
+        // `XMP-dc:Copy1:Title` is the second `XMP-dc:Title`.
+        let parts: Vec<&str> = key.split(':').filter(|part| !is_copy(part)).collect();
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        tags.0.entry(parts.join(":")).or_default().push(value);
+    }
+    tags
+}
+
+fn is_copy(part: &str) -> bool {
+    part.strip_prefix("Copy").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// How the tags of a file changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TagDiff {
+    /// Tags and values that are no longer there.
+    pub(crate) removed: Vec<(String, String)>,
+    /// Tags and values that were not there before.
+    pub(crate) added: Vec<(String, String)>,
+}
+
+impl Tags {
+    /// What is gone in `after`, and what is new there.
+    pub(crate) fn diff(&self, after: &Self) -> TagDiff {
+        let minus = |left: &Self, right: &Self| {
+            let mut rest = Vec::new();
+            for (tag, values) in &left.0 {
+                let mut others = right.0.get(tag).cloned().unwrap_or_default();
+                for value in values {
+                    match others.iter().position(|other| other == value) {
+                        Some(index) => drop(others.swap_remove(index)),
+                        None => rest.push((tag.clone(), value.clone())),
+                    }
+                }
+            }
+            rest
+        };
+        TagDiff { removed: minus(self, after), added: minus(after, self) }
+    }
+}
+
+/// What a library of that file type says of it: what it sees, or why it refuses.
+pub(crate) fn open(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "open", "path": path})).map(|mut answer| answer["seen"].take())
+}
+
+/// Has another program write a label into a copy of `path`.
+pub(crate) fn inject(path: &Path, extension: &str, key: &str, value: &str) -> Result<Vec<u8>, String> {
+    let to = scratch(extension, &[]);
+    let to: &Path = &to;
+    judge(&json!({"do": "inject", "path": path, "to": to, "key": key, "value": value}))?;
+    Ok(std::fs::read(to).unwrap())
+}
+
+/// All decoded streams of a PDF, joined.
+pub(crate) fn pdf_streams(path: &Path) -> Result<Vec<u8>, String> {
+    let answer = judge(&json!({"do": "streams", "path": path}))?;
+    let to = PathBuf::from(answer["to"].as_str().unwrap());
+    let streams = std::fs::read(&to).unwrap();
+    std::fs::remove_file(to).unwrap();
+    Ok(streams)
+}
+
+/// Name and content hash of every member of a ZIP, in directory order.
+pub(crate) fn zip_members(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let answer = judge(&json!({"do": "members", "path": path}))?;
+    Ok(serde_json::from_value(answer["members"].clone()).unwrap())
+}
+
+fn judge(request: &Value) -> Result<Value, String> {
+    let answer: Value = serde_json::from_str(&JUDGE.ask(&format!("{request}\n"), |_| true)).unwrap();
+    if answer["ok"] == true { Ok(answer) } else { Err(answer["error"].as_str().unwrap_or("no reason").to_owned()) }
+}
+
+/// How bad `qpdf --check` finds a file: 0 nothing, 3 warnings, 2 errors turned into 4 so that worse is greater.
+pub(crate) fn qpdf_check(path: &Path) -> i32 {
+    match run("qpdf", &["--check"], path).status.code() {
+        Some(2) | None => 4,
+        Some(code) => code,
+    }
+}
+
+/// One hash per rendered page, or nothing if the renderer refuses the file.
+pub(crate) fn pdf_pages(path: &Path) -> Option<Vec<u64>> {
+    let output = run("pdftoppm", &["-r", "24", "-l", "5", "-q"], path);
+    output.status.success().then(|| output.stdout.split_inclusive(|&b| b == b'\n').map(hash).collect())
+}
+
+/// The decoded pixels of an image, all frames, as `ImageMagick` signs them; its complaint otherwise.
+pub(crate) fn pixels(path: &Path) -> Result<String, String> {
+    let output = run("identify", &["-quiet", "-format", "%#\n"], path);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err("ImageMagick refuses it".into()) }
+}
+
+/// Whether a reader that answers with its exit code accepts the file.
+pub(crate) fn accepts(program: &str, arguments: &[&str], path: &Path) -> bool {
+    run(program, arguments, path).status.success()
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = std::collections::hash_map::DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Starts every program that the tests ask, so that a bare machine fails in a second and not in the middle.
+pub(crate) fn all_present() {
+    for (program, argument) in [
+        ("exiftool", "-ver"),
+        ("qpdf", "--version"),
+        ("pdftoppm", "-v"),
+        ("pngcheck", "-h"),
+        ("identify", "-version"),
+        ("unzip", "-v"),
+        ("7z", "i"),
+    ] {
+        let started = Command::new(program).arg(argument).stdin(Stdio::null()).output();
+        started.unwrap_or_else(|error| missing(program, &error));
+    }
+}

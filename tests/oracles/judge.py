@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Readers and writers that are not ours, kept running for the tests.
+
+Reads one JSON request per line from standard input and answers each with one JSON line:
+
+  {"do": "open", "path": P}                     -> {"ok": true, "seen": {...}}   what a reader of that type sees
+  {"do": "inject", "path": P, "to": Q, "key": K, "value": V}
+                                                -> {"ok": true}                  P with one label more, written to Q
+  {"do": "streams", "path": P}                  -> {"ok": true, "to": Q}         all decoded streams of a PDF, joined in Q
+  {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
+
+A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
+"""
+
+import hashlib
+import io
+import json
+import re
+import sys
+import tempfile
+import warnings
+import zipfile
+from xml.sax.saxutils import escape, quoteattr
+
+import docx
+import openpyxl
+import pikepdf
+import pptx
+from PIL import Image, ImageFile, PngImagePlugin
+
+warnings.simplefilter("ignore")
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+CUSTOM_TYPE = "application/vnd.openxmlformats-officedocument.custom-properties+xml"
+CUSTOM_REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties"
+CUSTOM_NS = "http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"
+TYPES_NS = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
+FMTID = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
+
+
+def digest(parts):
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
+        total.update(b"\0")
+    return total.hexdigest()
+
+
+def core_of(package):
+    core = package.core_properties
+    names = ("author", "category", "comments", "content_status", "keywords", "subject", "title", "version")
+    return {name: getattr(core, name, None) for name in names}
+
+
+def open_docx(path):
+    document = docx.Document(path)
+    texts = [paragraph.text for paragraph in document.paragraphs]
+    texts += [cell.text for table in document.tables for row in table.rows for cell in row.cells]
+    return {"core": core_of(document), "content": digest(texts)}
+
+
+def open_pptx(path):
+    show = pptx.Presentation(path)
+    texts = [shape.text_frame.text for slide in show.slides for shape in slide.shapes if shape.has_text_frame]
+    return {"core": core_of(show), "content": digest(texts)}
+
+
+def open_xlsx(path):
+    book = openpyxl.load_workbook(path)
+    custom = {prop.name: str(prop.value) for prop in book.custom_doc_props.props}
+    cells = [str(cell.value) for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+    return {"custom": custom, "content": digest(cells)}
+
+
+def open_pdf(path):
+    with pikepdf.open(path) as pdf:
+        info = {str(key): str(value) for key, value in pdf.docinfo.items()}
+        pages = []
+        for page in pdf.pages:
+            try:
+                pages.append(page.obj.get("/Contents") is not None and b"".join(
+                    part.read_bytes() for part in
+                    (page.Contents if isinstance(page.get("/Contents"), pikepdf.Array) else [page.Contents])) or b"")
+            except pikepdf.PdfError as error:
+                pages.append(str(error).split(":")[-1])
+        return {"info": info, "content": digest(pages)}
+
+
+def open_image(path):
+    with Image.open(path) as image:
+        image.load()
+        return {"content": digest([image.mode, str(image.size), image.tobytes()])}
+
+
+OPENERS = {"docx": open_docx, "docm": open_docx, "pptx": open_pptx, "xlsx": open_xlsx, "xlsm": open_xlsx,
+           "pdf": open_pdf, "jpg": open_image, "jpeg": open_image, "png": open_image}
+
+
+def kind_of(path):
+    return path.rsplit(".", 1)[-1].lower()
+
+
+def inject_ooxml(path, to, key, value):
+    """A custom property, as an editor adds one: at the end, in the part that the package names for them."""
+    entry = f'<vt:lpwstr xmlns:vt="{TYPES_NS}">{escape(value)}</vt:lpwstr>'
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as target:
+        members = {info.filename: (info, source.read(info)) for info in source.infolist()}
+        rels = members["_rels/.rels"][1].decode("utf-8-sig")
+        found = re.search(r'<Relationship\b[^>]*/custom-?[pP]roperties"[^>]*>', rels)
+        if found:
+            part = re.search(r'Target="/?([^"]+)"', found[0])[1]
+            info, text = members[part]
+            text = text.decode("utf-8-sig")
+            pid = max([1] + [int(number) for number in re.findall(r'pid="(\d+)"', text)]) + 1
+            close = re.search(r"</((?:\w+:)?)Properties\s*>", text)
+            empty = re.search(r"<((?:\w+:)?)Properties\b[^>]*(/)>", text)
+            prefix = (close or empty)[1]
+            prop = f'<{prefix}property fmtid="{FMTID}" pid="{pid}" name={quoteattr(key)}>{entry}</{prefix}property>'
+            if close:
+                text = text[:close.start()] + prop + text[close.start():]
+            else:
+                text = text[:empty.start(2)] + ">" + prop + f"</{prefix}Properties>" + text[empty.end():]
+            members[part] = (info, text.encode())
+        else:
+            part = "docProps/custom.xml"
+            text = (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\r\n<Properties xmlns="{CUSTOM_NS}">'
+                    f'<property fmtid="{FMTID}" pid="2" name={quoteattr(key)}>{entry}</property></Properties>')
+            members[part] = (zipfile.ZipInfo(part, (2020, 1, 1, 0, 0, 0)), text.encode())
+            close = rels.rindex("</")
+            prefix = re.match(r"</((?:\w+:)?)", rels[close:])[1]
+            rels = (rels[:close] + f'<{prefix}Relationship Id="rIdInjected" Type="{CUSTOM_REL}" Target="{part}"/>'
+                    + rels[close:])
+            members["_rels/.rels"] = (members["_rels/.rels"][0], rels.encode())
+            info, types = members["[Content_Types].xml"]
+            types = types.decode("utf-8-sig")
+            close = types.rindex("</")
+            prefix = re.match(r"</((?:\w+:)?)", types[close:])[1]
+            types = (types[:close] + f'<{prefix}Override PartName="/{part}" ContentType="{CUSTOM_TYPE}"/>'
+                     + types[close:])
+            members["[Content_Types].xml"] = (info, types.encode())
+        for info, data in members.values():
+            target.writestr(info, data, zipfile.ZIP_STORED if info.is_dir() else zipfile.ZIP_DEFLATED)
+
+
+def inject_pdf(path, to, key, value):
+    """The same label in the Info dictionary and as a pdfx property."""
+    with pikepdf.open(path) as pdf:
+        pdf.docinfo[pikepdf.Name("/" + key)] = value
+        with pdf.open_metadata(set_pikepdf_as_editor=False, update_docinfo=False) as meta:
+            meta[f"{{http://ns.adobe.com/pdfx/1.3/}}{key}"] = value
+        pdf.save(to, object_stream_mode=pikepdf.ObjectStreamMode.preserve)
+
+
+def inject_png(path, to, key, value):
+    """A text chunk in front of the image data, with the image data as it was."""
+    import struct
+    import zlib
+    data = open(path, "rb").read()
+    body = key.encode("latin-1") + b"\0\0\0\0\0" + value.encode()
+    chunk = struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body))
+    after_header = 8 + 25
+    open(to, "wb").write(data[:after_header] + chunk + data[after_header:])
+
+
+INJECTORS = {"pdf": inject_pdf, "png": inject_png}
+
+
+def streams_of(path):
+    parts = []
+    with pikepdf.open(path) as pdf:
+        for thing in pdf.objects:
+            try:
+                if isinstance(thing, pikepdf.Stream):
+                    parts.append(bytes(thing.read_bytes()))
+                parts.append(thing.unparse())
+            except Exception:  # a stream that cannot be decoded cannot be searched by this reader
+                continue
+    target = tempfile.NamedTemporaryFile(delete=False)
+    target.write(b"\n".join(parts))
+    target.close()
+    return target.name
+
+
+def members_of(path):
+    with zipfile.ZipFile(path) as archive:
+        members = []
+        for info in archive.infolist():
+            try:
+                members.append([info.filename, digest([archive.read(info)])])
+            except Exception as error:
+                members.append([info.filename, type(error).__name__])
+        return members
+
+
+def answer(request):
+    path = request["path"]
+    if request["do"] == "open":
+        opener = OPENERS.get(kind_of(path))
+        return {"seen": opener(path)} if opener else {"seen": None}
+    if request["do"] == "inject":
+        INJECTORS.get(kind_of(path), inject_ooxml)(path, request["to"], request["key"], request["value"])
+        return {}
+    if request["do"] == "streams":
+        return {"to": streams_of(path)}
+    if request["do"] == "members":
+        return {"members": members_of(path)}
+    raise ValueError(f"no such request: {request['do']}")
+
+
+def main():
+    out, sys.stdout = sys.stdout, io.StringIO()
+    for line in sys.stdin:
+        try:
+            reply = {"ok": True, **answer(json.loads(line))}
+        except BaseException as error:  # noqa: B036 - whatever a reader throws is its verdict
+            reply = {"ok": False, "error": f"{type(error).__name__}: {error}"[:300]}
+        out.write(json.dumps(reply, default=str) + "\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()
