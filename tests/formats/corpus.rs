@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use unlabel_core::{Format, detect};
 
 /// One real file.
 #[derive(Clone, Debug)]
@@ -29,11 +28,6 @@ impl File {
     /// The bytes.
     pub(crate) fn read(&self) -> Vec<u8> {
         fs::read(&self.path).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()))
-    }
-
-    /// The format that treats `bytes` of this file, if any.
-    pub(crate) fn format(&self, bytes: &[u8]) -> Option<&'static dyn Format> {
-        detect(bytes, self.path.extension().and_then(|extension| extension.to_str()))
     }
 
     /// The extension, lower case, for copies that readers are to open.

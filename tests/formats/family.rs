@@ -10,11 +10,11 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use unlabel_core::{Format, Kind, Layout, Limits, Needles, Removal, Result, Site};
+use unlabel_core::{Error, ErrorKind, Kind, Layout, Outcome, Site};
 
 use crate::corpus::{self, File};
 use crate::oracle::{self, Tags};
-use crate::strip::{self, LAYOUTS, Stripped};
+use crate::strip::{self, LAYOUTS, Stripped, What};
 use crate::{leak, malformed};
 
 /// Labels stripped one at a time per file: more of one file prove little and cost much.
@@ -83,75 +83,71 @@ fn check_file(file: &File, judge: Judge, table: &Mutex<Table>) -> Vec<String> {
         table.reasons.extend(reason.map(|reason| format!("{outcome}: {}: {reason}", file.name)));
     };
     let input = file.read();
-    let Some(format) = file.format(&input) else {
-        note("unsupported", Some("not recognised".into()));
-        return vec!["not recognised".into()];
-    };
-    let sites = match sites(format, &input) {
-        Ok(sites) if sites.is_empty() => {
-            note("clean", None);
-            Vec::new()
-        }
+    let sites = match strip::sites(&file.name, &input) {
         Ok(sites) => sites,
         Err(error) => {
-            note("refused", Some(error.to_string()));
-            return Vec::new();
+            note(Outcome::from(&error).name(), Some(error.to_string()));
+            return is_defect(&error).then(|| error.to_string()).into_iter().collect();
         }
     };
-    let mut complaints = absent_label(format, &input);
+    let mut complaints = absent_label(file, &input);
     complaints.extend(coverage(file, &sites));
     let labels = labels(&sites);
     if labels.is_empty() {
+        note(if sites.is_empty() { "clean" } else { "refused" }, sites.first().map(why));
         return complaints;
     }
     let input_path = oracle::scratch(&file.extension(), &input);
     let tags = oracle::exiftool(&input_path);
-    let mut left = Vec::new();
-    for layout in LAYOUTS {
-        for address in &labels {
-            let takes = |site: &Site| *address == ALL || site.address == *address;
-            let takes = |site: &Site| takes(site) && (*address != ALL || site.kind == Kind::Custom);
-            let prefix = format!("{address} ({layout:?})");
-            let started = Instant::now();
-            let result = strip::strip(format, &input, layout, takes);
-            if started.elapsed() > malformed::LONGEST {
-                complaints.push(format!("{prefix}: took {:?}", started.elapsed()));
+    let mut worst = (Outcome::Clean, None);
+    for (layout, what) in LAYOUTS.into_iter().flat_map(|layout| labels.iter().map(move |what| (layout, *what))) {
+        let started = Instant::now();
+        let result = strip::strip(&file.name, &input, layout, what);
+        let elapsed = started.elapsed();
+        let mut found = Vec::new();
+        if elapsed > malformed::LONGEST {
+            found.push(format!("took {elapsed:?}"));
+        }
+        match result {
+            Err(error) => {
+                worst = worst.max((Outcome::from(&error), Some(error.to_string())));
+                found.extend(is_defect(&error).then(|| error.to_string()));
             }
-            match result {
-                Err(error) => complaints.push(format!("{prefix}: {error}")),
-                Ok(stripped) => {
-                    left.extend(stripped.left.iter().map(|(_, barrier)| format!("{prefix}: {barrier}")));
-                    let output_path = oracle::scratch(&file.extension(), &stripped.output);
-                    let case = Case {
-                        file,
-                        input: &input,
-                        input_path: &input_path,
-                        stripped: &stripped,
-                        output_path: &output_path,
-                    };
-                    let found = check_case(&case, layout, &tags).into_iter().chain(judge(&case));
-                    complaints.extend(found.map(|complaint| format!("{prefix}: {complaint}")));
+            Ok(stripped) => {
+                worst = worst.max((stripped.report.outcome, stripped.report.reason.clone()));
+                let output_path = oracle::scratch(&file.extension(), &stripped.output);
+                let case = Case {
+                    file,
+                    input: &input,
+                    input_path: &input_path,
+                    stripped: &stripped,
+                    output_path: &output_path,
+                };
+                found.extend(check_case(&case, layout, &tags));
+                found.extend(strip::second(&file.name, &stripped.output, layout, what, stripped.report.outcome));
+                if stripped.output != input {
+                    found.extend(judge(&case));
                 }
             }
         }
+        complaints.extend(found.into_iter().map(|complaint| format!("{what:?} {layout:?}: {complaint}")));
     }
-    let barred = sites.iter().filter_map(|site| site.barrier.as_ref()).map(ToString::to_string).next();
-    match left.into_iter().next().or(barred) {
-        Some(reason) => note("partial", Some(reason)),
-        None => note("stripped", None),
-    }
+    note(worst.0.name(), worst.1);
     complaints
 }
 
-/// Stands for every label that somebody chose.
-const ALL: &str = "all custom labels";
-
-fn sites(format: &dyn Format, input: &[u8]) -> Result<Vec<Site>> {
-    Ok(format.survey(input, &Limits::default())?.findings().sites.clone())
+/// Whether an error says that this project is wrong, rather than the file.
+fn is_defect(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unverified | ErrorKind::Conflict | ErrorKind::Usage)
+        || (error.kind() == ErrorKind::Unsupported && error.format().is_none())
 }
 
-/// The addresses to strip: custom ones first, a few per file, and all custom ones together.
-fn labels(sites: &[Site]) -> Vec<&str> {
+fn why(site: &Site) -> String {
+    site.barrier.as_ref().map_or_else(|| format!("{} stays", site.address), ToString::to_string)
+}
+
+/// The labels to strip: custom ones first, a few per file, and all custom ones together.
+fn labels(sites: &[Site]) -> Vec<What<'_>> {
     let mut labels: Vec<(&Kind, &str)> = Vec::new();
     for site in sites.iter().filter(|site| site.barrier.is_none()) {
         if !labels.iter().any(|(_, address)| *address == site.address) {
@@ -160,29 +156,26 @@ fn labels(sites: &[Site]) -> Vec<&str> {
     }
     labels.sort_by_key(|(kind, _)| **kind);
     let custom = labels.iter().filter(|(kind, _)| **kind == Kind::Custom).count();
-    let mut labels: Vec<&str> = labels.into_iter().map(|(_, address)| address).collect();
-    // The first, the last and what lies between: keys at either end of a list have their own cases.
+    // The first, the last and what lies beside them: keys at either end of a list have their own cases.
     while labels.len() > LABELS_PER_FILE {
         labels.remove(labels.len() / 2);
     }
+    let mut labels: Vec<What<'_>> = labels.into_iter().map(|(_, address)| What::Label(address)).collect();
     if custom > 1 {
-        labels.push(ALL);
+        labels.push(What::Custom);
     }
     labels
 }
 
-fn absent_label(format: &dyn Format, input: &[u8]) -> Vec<String> {
-    let limits = Limits::default();
-    let needles = Needles::new([(Some("no such label 7f3a"), Some("no such value 7f3a"))]);
-    let plan = |layout| format.survey(input, &limits)?.plan(&Removal { sites: &[], needles: &needles }, layout);
-    LAYOUTS
-        .into_iter()
-        .filter_map(|layout| match plan(layout) {
-            Ok(planned) if planned.plan.is_identity() && planned.left.is_empty() => None,
-            Ok(planned) => Some(format!("an absent label ({layout:?}) plans {:?}", planned.plan.edits())),
-            Err(error) => Some(format!("an absent label ({layout:?}): {error}")),
-        })
-        .collect()
+fn absent_label(file: &File, input: &[u8]) -> Vec<String> {
+    let strip = |layout| strip::strip(&file.name, input, layout, What::Label("no such label 7f3a"));
+    let wrong = |layout| match strip(layout) {
+        Ok(stripped) if stripped.output != input => Some("the file changes".to_owned()),
+        Ok(stripped) if matches!(stripped.report.outcome, Outcome::Clean | Outcome::Refused) => None,
+        Ok(stripped) => Some(stripped.report.outcome.name().to_owned()),
+        Err(error) => is_defect(&error).then(|| error.to_string()),
+    };
+    LAYOUTS.into_iter().filter_map(wrong).map(|wrong| format!("an absent label: {wrong}")).collect()
 }
 
 /// Keys that independent readers found and the survey does not list.
@@ -215,12 +208,9 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
 fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
     let Case { file, input, stripped, output_path, .. } = case;
     let mut complaints = Vec::new();
-    let removed: Vec<&Site> = stripped.removed().collect();
+    let removed: Vec<&Site> = stripped.removed.iter().collect();
     if removed.is_empty() {
         return complaints;
-    }
-    if stripped.identity {
-        complaints.push("nothing was planned".into());
     }
     match layout {
         Layout::Preserve if stripped.output.len() != input.len() => {
@@ -231,16 +221,16 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
         }
         _ => {}
     }
-    let told = |site: &Site| (site.address.clone(), site.value.clone(), site.kind);
+    let told = |site: &Site| (site.address.clone(), site.value.clone(), site.raw_value.clone(), site.kind);
     let (kept, after): (Vec<_>, Vec<_>) =
-        (stripped.kept().map(told).collect(), stripped.after.sites.iter().map(told).collect());
+        (stripped.kept.iter().map(told).collect(), stripped.after.iter().map(told).collect());
     if kept != after {
         let gone: Vec<_> = kept.iter().filter(|site| !after.contains(site)).map(|site| &site.0).collect();
         let new: Vec<_> = after.iter().filter(|site| !kept.contains(site)).map(|site| &site.0).collect();
         complaints.push(format!("kept sites differ: gone {gone:?}, new {new:?} ({} → {})", kept.len(), after.len()));
     }
-    for hit in &stripped.residue {
-        complaints.push(format!("residue: {:?} {:?} in {} at {}", hit.class, hit.half, hit.place, hit.offset));
+    if stripped.report.residue > 0 {
+        complaints.push(format!("residue: {:?}", stripped.report.left));
     }
     complaints.extend(tag_complaints(&removed, stripped, tags, &oracle::exiftool(output_path)));
     complaints.extend(leaks(file, case, &removed));
@@ -297,7 +287,7 @@ fn tag_complaints(removed: &[&Site], stripped: &Stripped, before: &Tags, after: 
             complaints.push(format!("exiftool now warns: {value}"));
         }
     }
-    let kept: Vec<(String, Vec<String>)> = stripped.kept().map(|site| (carrier(site), names(site))).collect();
+    let kept: Vec<(String, Vec<String>)> = stripped.kept.iter().map(|site| (carrier(site), names(site))).collect();
     for site in removed {
         let Some(group) = group(site) else { continue };
         let shares = |name: &String| kept.iter().any(|(other, names)| *other == carrier(site) && names.contains(name));
@@ -332,15 +322,14 @@ fn group(site: &Site) -> Option<&'static str> {
 fn leaks(file: &File, case: &Case<'_>, removed: &[&Site]) -> Vec<String> {
     let regions = leak::regions(&file.family, &file.extension(), &case.stripped.output);
     let before = leak::regions(&file.family, &file.extension(), case.input);
-    let kept: Vec<&Site> = case.stripped.kept().collect();
     let allowance = |text: &str| -> usize {
-        let in_site = |site: &&Site| {
+        let in_site = |site: &Site| {
             let value = site.value.as_deref().unwrap_or_default();
             let raw = site.raw_value.as_deref().unwrap_or_default();
             let count = |hay: &str| leak::count(hay.as_bytes(), text);
             2 * (count(&site.key) + count(&site.place)) + count(value).max(count(raw))
         };
-        kept.iter().map(in_site).sum()
+        case.stripped.kept.iter().map(in_site).sum()
     };
     let mut complaints = Vec::new();
     for site in removed.iter().filter(|site| site.kind == Kind::Custom) {
@@ -397,29 +386,28 @@ pub(crate) fn injected(prefix: &str, wants: fn(&File) -> bool) {
 }
 
 fn inject_one(file: &File, input: &[u8], key: &str, value: &str) -> Vec<String> {
-    let Some(format) = file.format(input) else { return vec!["not recognised".into()] };
     let mut complaints = Vec::new();
     for layout in LAYOUTS {
-        let stripped = match strip::strip(format, input, layout, |site| site.key == key) {
+        let stripped = match strip::strip(&file.name, input, layout, What::Label(key)) {
             Ok(stripped) => stripped,
             Err(error) => {
-                complaints.push(format!("({layout:?}) {error}"));
+                complaints.push(format!("{layout:?}: {error}"));
                 continue;
             }
         };
-        let removed: Vec<&Site> = stripped.removed().collect();
-        if removed.is_empty() {
-            complaints.push(format!("({layout:?}) the survey does not list it"));
+        if stripped.report.outcome != Outcome::Stripped {
+            let reason = stripped.report.reason.unwrap_or_default();
+            complaints.push(format!("{layout:?}: {} {reason}", stripped.report.outcome.name()));
             continue;
         }
-        if let Some(site) = removed.iter().find(|site| site.value.as_deref() != Some(value)) {
-            complaints.push(format!("({layout:?}) {} has the value {:?}", site.address, site.value));
+        if let Some(site) = stripped.removed.iter().find(|site| site.value.as_deref() != Some(value)) {
+            complaints.push(format!("{layout:?}: {} has the value {:?}", site.address, site.value));
         }
         let regions = leak::regions(&file.family, &file.extension(), &stripped.output);
         for text in [key, value] {
             let places = leak::find(&regions, text);
             if !places.is_empty() {
-                complaints.push(format!("({layout:?}) {text} is still in {}", places.join(", ")));
+                complaints.push(format!("{layout:?}: {text} is still in {}", places.join(", ")));
             }
         }
     }

@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use unlabel_core::{ErrorKind, Kind};
+use unlabel_core::ErrorKind;
 
 use crate::corpus::{self, File};
 use crate::oracle;
-use crate::strip::{self, LAYOUTS, Stripped};
+use crate::strip::{self, LAYOUTS, Stripped, What};
 
 /// What one damaged file may take, in a build with little optimisation.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
@@ -36,10 +36,7 @@ fn one(file: File, worse: fn(&Path, &Path) -> Option<String>) -> Result<(), Stri
         Ok(Err(_)) => return Err("panicked".into()),
         Err(_) => return Err(format!("took longer than {LONGEST:?}")),
     };
-    for stripped in outputs.iter().filter(|stripped| !stripped.identity) {
-        if let Some(hit) = stripped.residue.first() {
-            return Err(format!("residue in {}", hit.place));
-        }
+    for stripped in &outputs {
         let output = oracle::scratch(&extension, &stripped.output);
         if let Some(verdict) = worse(&path, &output) {
             return Err(verdict);
@@ -48,17 +45,19 @@ fn one(file: File, worse: fn(&Path, &Path) -> Option<String>) -> Result<(), Stri
     Ok(())
 }
 
-/// All custom labels out, then everything out, in both layouts; refusals are as they should be.
+/// All custom labels out, then every standard field too, in both layouts: the results that differ from the input.
 fn outputs(file: &File) -> Result<Vec<Stripped>, String> {
     let input = file.read();
-    let Some(format) = file.format(&input) else { return Ok(Vec::new()) };
     let mut outputs = Vec::new();
     for layout in LAYOUTS {
-        for all in [false, true] {
-            match strip::strip(format, &input, layout, |site| all || site.kind == Kind::Custom) {
-                Ok(stripped) => outputs.push(stripped),
+        for what in [What::Custom, What::Everything] {
+            match strip::strip(&file.name, &input, layout, what) {
+                Ok(stripped) if stripped.report.residue > 0 => {
+                    return Err(format!("residue: {:?}", stripped.report.left));
+                }
+                Ok(stripped) => outputs.extend((stripped.output != input).then_some(stripped)),
                 Err(error) if refuses(error.kind()) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(format!("{what:?} {layout:?}: {error}")),
             }
         }
     }
@@ -67,15 +66,7 @@ fn outputs(file: &File) -> Result<Vec<Stripped>, String> {
 
 /// Whether an error of this kind is a refusal, rather than a defect of a plan.
 fn refuses(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Malformed
-            | ErrorKind::Unsupported
-            | ErrorKind::Encrypted
-            | ErrorKind::Signed
-            | ErrorKind::Protected
-            | ErrorKind::LimitExceeded
-    )
+    !matches!(kind, ErrorKind::Unverified | ErrorKind::Conflict | ErrorKind::Usage | ErrorKind::Io)
 }
 
 #[test]

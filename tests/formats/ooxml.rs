@@ -24,7 +24,8 @@ fn judge(case: &Case<'_>) -> Vec<String> {
     let (Ok(before), Ok(after)) = (oracle::zip_members(case.input_path), oracle::zip_members(case.output_path)) else {
         return complaints;
     };
-    let edited = |name: &str| case.stripped.removed().any(|site| site.place.contains(name.trim_start_matches('/')));
+    let edited =
+        |name: &str| case.stripped.removed.iter().any(|site| site.place.contains(name.trim_start_matches('/')));
     if before.len() != after.len() {
         complaints.push(format!("{} members became {}", before.len(), after.len()));
     }

@@ -1,81 +1,87 @@
-//! Stripping at the seam of the formats: survey, plan, apply, survey again, scan.
+//! Stripping through the public interface, with everything that a judge may want to see.
 
-use unlabel_core::{
-    Barrier, Class, Findings, Format, Hit, Layout, Limits, Needles, Proof, Removal, Result, Scan, Site,
-};
+use unlabel_core::{Engine, Label, Layout, Limits, Outcome, Proof, Report, Result, Site, Source, list};
 
 /// Both layouts, for loops.
 pub(crate) const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
 
-/// What a strip gave, with everything that a test may want to judge.
+/// What is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What<'w> {
+    /// The label with this key or address.
+    Label(&'w str),
+    /// Every label that somebody chose.
+    Custom,
+    /// Those, and every standard field.
+    Everything,
+}
+
+impl What<'_> {
+    fn engine(self, layout: Layout) -> Result<Engine> {
+        let builder = Engine::builder().layout(layout).proof(Proof::Full).allow_partial(true);
+        match self {
+            Self::Label(key) => builder.labels([Label::new(key)]),
+            Self::Custom => builder.all(true),
+            Self::Everything => builder.all(true).label("*:*"),
+        }
+        .build()
+    }
+}
+
+/// What a strip gave.
 #[derive(Debug)]
 pub(crate) struct Stripped {
-    /// The findings of the input.
-    pub(crate) before: Findings,
-    /// Indices of the chosen sites, without those under a barrier.
-    pub(crate) chosen: Vec<usize>,
-    /// Sites the plan could not remove.
-    pub(crate) left: Vec<(usize, Barrier)>,
-    /// Whether the plan has no edit.
-    pub(crate) identity: bool,
-    /// The result.
+    /// What the engine reports.
+    pub(crate) report: Report,
+    /// The sites of the input that went.
+    pub(crate) removed: Vec<Site>,
+    /// The sites of the input that were to stay, in order.
+    pub(crate) kept: Vec<Site>,
+    /// The sites of the result.
+    pub(crate) after: Vec<Site>,
+    /// The result; the input where nothing is handed out.
     pub(crate) output: Vec<u8>,
-    /// The findings of the result.
-    pub(crate) after: Findings,
-    /// What the product's own full scan of the result found in metadata and slack.
-    pub(crate) residue: Vec<Hit>,
 }
 
-impl Stripped {
-    /// The sites that went.
-    pub(crate) fn removed(&self) -> impl Iterator<Item = &Site> {
-        let left = |index: &usize| self.left.iter().any(|(site, _)| site == index);
-        self.chosen.iter().filter(move |index| !left(index)).map(|&index| &self.before.sites[index])
-    }
-
-    /// The sites that must still be there, in order.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &Site> {
-        let goes = |index: usize| self.chosen.contains(&index) && !self.left.iter().any(|(site, _)| *site == index);
-        self.before.sites.iter().enumerate().filter(move |(index, _)| !goes(*index)).map(|(_, site)| site)
-    }
+/// The sites of a file, of every kind.
+pub(crate) fn sites(name: &str, bytes: &[u8]) -> Result<Vec<Site>> {
+    let source = Source::from_bytes(bytes.to_vec()).with_name(name);
+    Ok(list(&source, &Limits::default())?.findings.sites)
 }
 
-/// Strips the sites that `choose` takes, at the seam. Sites under a barrier stay.
-pub(crate) fn strip(
-    format: &dyn Format,
-    input: &[u8],
-    layout: Layout,
-    choose: impl Fn(&Site) -> bool,
-) -> Result<Stripped> {
-    let limits = Limits::default();
-    let survey = format.survey(input, &limits)?;
-    let before = survey.findings().clone();
-    let chosen: Vec<usize> = (0..before.sites.len())
-        .filter(|&index| before.sites[index].barrier.is_none() && choose(&before.sites[index]))
-        .collect();
-    // A value that a kept label has too is no residue.
-    let kept = |value: &str| {
-        let stays = |(index, site): (usize, &Site)| !chosen.contains(&index) && site.value.as_deref() == Some(value);
-        before.sites.iter().enumerate().any(stays)
+/// Strips `what` from `input`, with the full proof. Sites that must stay do not hold the others back.
+pub(crate) fn strip(name: &str, input: &[u8], layout: Layout, what: What<'_>) -> Result<Stripped> {
+    let engine = what.engine(layout)?;
+    let cleaned = engine.strip(Source::from_bytes(input.to_vec()).with_name(name))?;
+    let report = cleaned.report().clone();
+    let delivered = cleaned.payload().filter(|payload| !payload.is_identity());
+    let mut output = Vec::new();
+    match delivered {
+        Some(payload) => payload.write_to(&mut output)?,
+        None => output.extend_from_slice(input),
+    }
+    let stays = |site: &Site| {
+        let left = |left: &unlabel_core::Left| (&left.what, &left.place) == (&site.address, &site.place);
+        delivered.is_none() || !engine.selector().choose(site).is_taken() || report.left.iter().any(left)
     };
-    let halves: Vec<_> = chosen
-        .iter()
-        .map(|&index| &before.sites[index])
-        .map(|site| {
-            let shared =
-                before.sites.iter().enumerate().any(|(i, other)| !chosen.contains(&i) && other.key == site.key);
-            let key = (site.kind != unlabel_core::Kind::Standard && !shared).then_some(site.key.as_str());
-            (key, site.value.as_deref().filter(|value| !kept(value)))
-        })
-        .collect();
-    let needles = Needles::new(halves);
-    let planned = survey.plan(&Removal { sites: &chosen, needles: &needles }, layout)?;
-    let output = planned.plan.apply(input)?;
-    let again = format.survey(&output, &limits)?;
-    let mut scan = Scan::new(&needles, Proof::Full);
-    again.scan(&mut scan)?;
-    let residue = scan.into_hits().into_iter().filter(|hit| hit.class != Class::Content).collect();
-    let after = again.findings().clone();
-    drop(again);
-    Ok(Stripped { before, chosen, left: planned.left, identity: planned.plan.is_identity(), output, after, residue })
+    let (kept, removed) = sites(name, input)?.into_iter().partition(stays);
+    let after = sites(name, &output)?;
+    Ok(Stripped { report, removed, kept, after, output })
+}
+
+/// What a second strip of an output does that it should not.
+pub(crate) fn second(name: &str, output: &[u8], layout: Layout, what: What<'_>, first: Outcome) -> Option<String> {
+    let again = what.engine(layout).and_then(|engine| {
+        let cleaned = engine.strip(Source::from_bytes(output.to_vec()).with_name(name))?;
+        let changes = cleaned.payload().is_some_and(|payload| !payload.is_identity());
+        Ok((cleaned.report().outcome, changes))
+    });
+    match again {
+        Ok((_, true)) => Some("a second strip changes the file again".into()),
+        Ok((outcome, false)) if first == Outcome::Stripped && outcome != Outcome::Clean => {
+            Some(format!("a second strip says {}", outcome.name()))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("a second strip fails: {error}")),
+    }
 }
