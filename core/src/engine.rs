@@ -423,3 +423,6 @@ fn needles_for(findings: &Findings, sites: &[usize]) -> Needles {
     });
     Needles::new(named.chain(aliases))
 }
+
+#[cfg(test)]
+mod tests;

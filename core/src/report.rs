@@ -77,7 +77,7 @@ impl Status {
 /// One label of a [`Report`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelReport {
-    /// The key as found; for an absent label as the rule names it.
+    /// The key or address that the rule names; where the rule is a pattern, the key as found.
     pub key: String,
     /// The value as found, where it is text; for an absent label the value the rule names.
     pub value: Option<String>,

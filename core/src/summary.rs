@@ -50,7 +50,7 @@ impl Summary<'_> {
             if let Some(reported) = self.reported.get_mut(position) {
                 *reported = true;
             }
-            let key = rule.exact().filter(|key| !key.contains(':')).unwrap_or(&site.key);
+            let key = rule.exact().unwrap_or(&site.key);
             if !labels.iter().any(|label| label.key == key) {
                 labels.push(LabelReport { key: key.to_owned(), value: None, status, sites: Vec::new() });
             }

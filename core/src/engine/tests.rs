@@ -1,0 +1,235 @@
+//! The engine's rules, on a format made for the purpose: one line, one thing.
+
+use super::*;
+use crate::plan::Edit;
+use crate::scan::Scan;
+use crate::survey::Planned;
+
+/// `key=value` is a label; a leading `s` before `:` signs it, `p` protects it, `x` cannot be planned, `.` makes it a
+/// standard field. Other lines: `%file`, `%hidden` are guards, `#…` slack, `-…` content.
+#[derive(Debug)]
+struct Lines;
+
+struct LineSurvey<'a> {
+    input: &'a [u8],
+    findings: Findings,
+    ranges: Vec<(std::ops::Range<usize>, bool)>,
+}
+
+impl Format for Lines {
+    fn name(&self) -> &'static str {
+        "lines"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn sniff(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn survey<'a>(&self, input: &'a [u8], _: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
+        let mut survey = LineSurvey { input, findings: Findings::default(), ranges: Vec::new() };
+        let mut start = 0;
+        for line in std::str::from_utf8(input).unwrap().split_inclusive('\n') {
+            let range = start..start + line.len();
+            start = range.end;
+            survey.read(line.trim(), range);
+        }
+        Ok(Box::new(survey))
+    }
+}
+
+impl LineSurvey<'_> {
+    fn read(&mut self, line: &str, range: std::ops::Range<usize>) {
+        let guard = |kind, scope| Guard { barrier: Barrier::new(kind, "a guard"), scope, offset: range.start as u64 };
+        match line {
+            "%file" => return self.findings.guards.push(guard(ErrorKind::Signed, Scope::File)),
+            "%hidden" => return self.findings.guards.push(guard(ErrorKind::Encrypted, Scope::Hidden)),
+            _ if line.is_empty() || line.starts_with(['#', '-']) => return,
+            _ => {}
+        }
+        let (flags, label) = line.split_once(':').unwrap_or(("", line));
+        let (key, value) = label.split_once('=').unwrap();
+        let barrier = match flags {
+            "s" => Some(ErrorKind::Signed),
+            "p" => Some(ErrorKind::Protected),
+            _ => None,
+        };
+        self.findings.sites.push(Site {
+            key: key.into(),
+            value: Some(value.into()),
+            address: format!("line:{key}"),
+            kind: if flags == "." { Kind::Standard } else { Kind::Custom },
+            place: "the file".into(),
+            offset: range.start as u64,
+            barrier: barrier.map(|kind| Barrier::new(kind, "by its flag")),
+            ..Site::default()
+        });
+        self.ranges.push((range, flags == "x"));
+    }
+}
+
+impl Survey for LineSurvey<'_> {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn plan(&self, removal: &Removal<'_>, _: Layout) -> Result<Planned> {
+        let mut edits = Vec::new();
+        let mut left = Vec::new();
+        for &site in removal.sites {
+            let (range, is_fixed) = &self.ranges[site];
+            if *is_fixed {
+                left.push((site, Barrier::new(ErrorKind::Unsupported, "cannot be planned")));
+            } else {
+                edits.push(Edit::fill(range.start as u64..range.end as u64 - 1, b' '));
+            }
+        }
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left })
+    }
+
+    fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
+        for line in std::str::from_utf8(self.input).unwrap().lines() {
+            let class = match line.as_bytes().first() {
+                Some(b'#') => Class::Slack,
+                Some(b'-') if scan.wants_content() => Class::Content,
+                _ => continue,
+            };
+            scan.region(class, "a line", 0, line.as_bytes(), &[]);
+        }
+        Ok(())
+    }
+}
+
+fn strip(builder: EngineBuilder, text: &str) -> Cleaned {
+    builder.build().unwrap().strip_format(&Lines, Source::from_bytes(text.as_bytes().to_vec())).unwrap()
+}
+
+fn outcome(text: &str) -> Outcome {
+    strip(Engine::builder().label("one"), text).report().outcome
+}
+
+fn statuses(cleaned: &Cleaned) -> Vec<(&str, &str)> {
+    cleaned.report().labels.iter().map(|label| (label.key.as_str(), label.status.name())).collect()
+}
+
+#[test]
+fn a_label_goes_and_the_rest_stays() {
+    let cleaned = strip(Engine::builder().label("one"), "one=1\ntwo=2\n");
+    assert_eq!(cleaned.report().outcome, Outcome::Stripped);
+    assert_eq!(statuses(&cleaned), [("one", "removed")]);
+    let mut bytes = Vec::new();
+    cleaned.payload().unwrap().write_to(&mut bytes).unwrap();
+    assert_eq!(bytes, b"     \ntwo=2\n");
+}
+
+#[test]
+fn nothing_to_remove_is_clean_and_hands_out_the_input() {
+    let cleaned = strip(Engine::builder().label("three").label("two=9"), "one=1\ntwo=2\n");
+    assert_eq!(cleaned.report().outcome, Outcome::Clean);
+    assert_eq!(statuses(&cleaned), [("three", "absent"), ("two", "value_mismatch")]);
+    assert!(cleaned.payload().unwrap().is_identity());
+}
+
+#[test]
+fn barriers_refuse_or_make_the_result_partial() {
+    assert_eq!(outcome("s:one=1\n"), Outcome::Refused);
+    assert_eq!(outcome("p:one=1\n"), Outcome::Refused);
+    assert_eq!(outcome("x:one=1\n"), Outcome::Refused);
+    assert_eq!(outcome("%file\none=1\n"), Outcome::Refused);
+    assert_eq!(outcome("%file\ntwo=1\n"), Outcome::Clean);
+    assert_eq!(outcome("%hidden\ntwo=1\n"), Outcome::Refused);
+    assert_eq!(outcome("%hidden\none=1\n"), Outcome::Partial);
+    for text in ["one=1\ns:one=1\n", "one=1\np:one=1\n", "one=1\nx:one=1\n"] {
+        let cleaned = strip(Engine::builder().label("one"), text);
+        assert_eq!(cleaned.report().outcome, Outcome::Partial, "{text}");
+        assert_eq!(statuses(&cleaned), [("one", "refused")]);
+        assert_eq!(cleaned.report().left.len(), 1);
+        assert!(cleaned.payload().is_none(), "a partial result is not handed out unasked");
+        let allowed = strip(Engine::builder().label("one").allow_partial(true), text);
+        assert!(allowed.payload().is_some());
+    }
+}
+
+#[test]
+fn only_a_signature_can_be_overridden() {
+    let signed = strip(Engine::builder().label("one").allow_signed(true), "%file\ns:one=1\n");
+    assert_eq!(signed.report().outcome, Outcome::Stripped);
+    assert!(signed.report().overrode_signature);
+    let protected = strip(Engine::builder().all(true).allow_signed(true).allow_partial(true), "p:one=1\n");
+    assert_eq!(protected.report().outcome, Outcome::Refused);
+    assert!(protected.payload().is_none());
+}
+
+#[test]
+fn residue_makes_it_partial_and_visible_copies_do_not() {
+    let text = "one=a value\n# a value\n- a value\n";
+    let cleaned = strip(Engine::builder().label("one").proof(Proof::Full), text);
+    assert_eq!(cleaned.report().outcome, Outcome::Partial);
+    assert_eq!((cleaned.report().residue, cleaned.report().copies.len()), (1, 1));
+    let visible = strip(Engine::builder().label("one").proof(Proof::Full), "one=a value\n- a value\n");
+    assert_eq!(visible.report().outcome, Outcome::Stripped);
+    assert_eq!((visible.report().residue, visible.report().copies.len()), (0, 1));
+}
+
+#[test]
+fn all_keeps_standard_fields_and_what_is_held_back() {
+    let text = ".:title=1\none=1\ntwo=2\n";
+    let cleaned = strip(Engine::builder().all(true).keep("two"), text);
+    assert_eq!(statuses(&cleaned), [("one", "removed")]);
+    let by_address = strip(Engine::builder().label("line:title"), text);
+    assert_eq!(statuses(&by_address), [("line:title", "removed")]);
+    let by_key = strip(Engine::builder().label("Title"), text);
+    assert_eq!(statuses(&by_key), [("Title", "absent")]);
+    assert_eq!(by_key.report().hints, ["line:title"]);
+}
+
+/// Says it removes, and does not.
+#[derive(Debug)]
+struct Liar;
+
+struct LiarSurvey<'a>(LineSurvey<'a>);
+
+impl Format for Liar {
+    fn name(&self) -> &'static str {
+        "liar"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn sniff(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn survey<'a>(&self, input: &'a [u8], _: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
+        let mut survey = LineSurvey { input, findings: Findings::default(), ranges: Vec::new() };
+        survey.read("one=1", 0..6);
+        Ok(Box::new(LiarSurvey(survey)))
+    }
+}
+
+impl Survey for LiarSurvey<'_> {
+    fn findings(&self) -> &Findings {
+        self.0.findings()
+    }
+
+    fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
+        self.0.plan(removal, layout)
+    }
+
+    fn scan(&self, _: &mut Scan<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_result_that_still_holds_the_label_is_an_error() {
+    let engine = Engine::builder().label("one").build().unwrap();
+    let error = engine.strip_format(&Liar, Source::from_bytes(b"one=1\n".to_vec())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unverified);
+    assert_eq!(Outcome::from(&error), Outcome::Failed);
+}
