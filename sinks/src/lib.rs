@@ -1,1 +1,129 @@
 //! Where cleaned files go.
+//!
+//! A [`Sink`] takes the cleaned bytes of one file, a [`Payload`], and makes **all of it visible or none of it**: a
+//! reader at the destination sees what was there before, or the whole result, never a part. It answers with a
+//! [`Receipt`].
+//!
+//! Here are the sinks that need no network: [`File`], [`Stdout`] and [`Memory`]. [`SendBack`] is the form in which a
+//! request over the wire names a sink.
+//!
+//! # What every sink promises
+//!
+//! - **All or nothing.** When [`Sink::put`] fails, or its future is dropped half way, or the process is killed, the
+//!   destination is as it was. The one exception is a stream ([`Stdout`]), which has no way to take bytes back: its
+//!   documentation says so.
+//! - **Nothing is read twice unless asked.** A payload yields the same bytes each time, so a sink that retries
+//!   replays it from the start; a sink never assumes that a half-sent object can be continued with other bytes.
+//! - **A changed source is not delivered.** A sink that reads kept ranges from the source file itself checks, before
+//!   it makes anything visible, that the file is still the one that was surveyed.
+//! - **Names are data.** A name given to [`Sink::put`] is `/`-separated and relative. It cannot leave the place that
+//!   the sink was made for: empty, `.` and `..` components and absolute names are [`ErrorKind::Name`].
+//! - **Overwriting is a choice.** By default an object of that name is replaced; with [`PutOptions::create_only`] it
+//!   is [`ErrorKind::Exists`] and stays as it is.
+//! - **Errors say whether trying again can help**: [`Error::is_retryable`].
+//! - **No secrets in print.** `Debug` and `Display` of a sink name the place and never a credential.
+//!
+//! # No runtime
+//!
+//! The trait is asynchronous and knows no runtime. The sinks of this crate that do blocking I/O do it inside the
+//! future, which is ready when first polled: drive it with any executor, on a thread that may block.
+//!
+//! ```
+//! use unlabel_core::{Edit, Payload, Plan, Source};
+//! use unlabel_sinks::{Memory, PutOptions, Sink};
+//!
+//! let source = Source::from_bytes("id=8888;rest");
+//! let payload = Payload::new(source, Plan::new(vec![Edit::delete(0..8)], 12)?);
+//! let sink = Memory::new();
+//! let receipt = futures_executor::block_on(sink.put("a.txt", &payload, &PutOptions::default()))?;
+//! assert_eq!(receipt.bytes, 4);
+//! assert_eq!(sink.get("a.txt").unwrap(), "rest");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(unsafe_code)]
+
+mod error;
+mod file;
+mod memory;
+mod name;
+mod send_back;
+mod stdout;
+
+use std::fmt::{Debug, Display};
+use std::pin::Pin;
+
+pub use error::{Error, ErrorKind, Result};
+pub use file::File;
+pub use memory::Memory;
+pub use send_back::SendBack;
+pub use stdout::Stdout;
+use unlabel_core::Payload;
+
+/// A boxed future, as object-safe asynchronous methods return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place that takes cleaned files. The crate's documentation says what every implementation promises.
+pub trait Sink: Debug + Display + Send + Sync {
+    /// Stores `payload` under `name`, all of it or none of it.
+    ///
+    /// `name` is relative to the place that the sink was made for. A sink made for one exact object ignores it.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]. After an error the destination is as it was.
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        payload: &'a Payload,
+        options: &'a PutOptions,
+    ) -> BoxFuture<'a, Result<Receipt>>;
+}
+
+/// How an object is stored. The default replaces an object of the same name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// Fail with [`ErrorKind::Exists`] when there is an object of that name. Default false.
+    pub create_only: bool,
+    /// The media type to store with the object, where the sink keeps one. Default: the sink's own.
+    pub content_type: Option<String>,
+}
+
+impl PutOptions {
+    /// Sets [`create_only`](Self::create_only).
+    #[must_use]
+    pub fn create_only(mut self, create_only: bool) -> Self {
+        self.create_only = create_only;
+        self
+    }
+
+    /// Sets [`content_type`](Self::content_type).
+    #[must_use]
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+}
+
+/// Proof of delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// Where the object is now, for people: a path or a URL, without credentials.
+    pub location: String,
+    /// Length of the object in bytes.
+    pub bytes: u64,
+    /// Bytes that were written or sent to make it so; less than [`bytes`](Self::bytes) where the place shares or
+    /// copies what it has, and 0 where it held the very bytes already.
+    pub bytes_written: u64,
+    /// The version tag that the place gave to the object, if it gives any.
+    pub etag: Option<String>,
+    /// How often the delivery was tried; 1 when the first attempt succeeded.
+    pub attempts: u32,
+}
+
+impl Receipt {
+    /// A receipt for an object of `bytes` bytes at `location`, all of them written, at the first attempt.
+    pub fn new(location: impl Into<String>, bytes: u64) -> Self {
+        Self { location: location.into(), bytes, bytes_written: bytes, etag: None, attempts: 1 }
+    }
+}

@@ -1,0 +1,163 @@
+//! The error type of the sinks.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an object was not stored, as a class a program can act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused to read or write.
+    Io,
+    /// The reader of a stream went away.
+    BrokenPipe,
+    /// The name is empty, absolute, or points out of the place that the sink was made for.
+    Name,
+    /// There is an object of that name, and it was not to be replaced.
+    Exists,
+    /// The destination is the source itself.
+    SameFile,
+    /// The file has other names (hard links), under which the label would survive.
+    Linked,
+    /// The source changed since it was read.
+    Changed,
+    /// An attribute of the original (owner, mode, extended attribute) cannot be given to its replacement.
+    Attributes,
+    /// The sink is not one that this build or this place can serve.
+    Unsupported,
+}
+
+impl ErrorKind {
+    /// The kind as one lower-case word, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::BrokenPipe => "broken_pipe",
+            Self::Name => "name",
+            Self::Exists => "exists",
+            Self::SameFile => "same_file",
+            Self::Linked => "linked",
+            Self::Changed => "changed",
+            Self::Attributes => "attributes",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// An error of a sink: its kind, what is wrong in plain words, and the cause below it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    reason: Cow<'static, str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind` with a reason in plain words, lower case, without a full stop.
+    #[cold]
+    pub fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, reason: reason.into(), source: None }
+    }
+
+    /// A failed operation of the operating system; `doing` says what was attempted.
+    #[cold]
+    pub fn io(doing: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Self {
+        let source = source.into();
+        let kind = match source.kind() {
+            io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
+            io::ErrorKind::AlreadyExists => ErrorKind::Exists,
+            io::ErrorKind::Unsupported => ErrorKind::Unsupported,
+            _ => ErrorKind::Io,
+        };
+        Self { kind, reason: doing.into(), source: Some(source.into()) }
+    }
+
+    /// The same error, as one of `kind`.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed when it is made again after a while.
+    ///
+    /// A full disk, a missing directory or a wrong name is not mended by waiting; an interrupted or timed-out
+    /// operation is.
+    pub fn is_retryable(&self) -> bool {
+        let Some(cause) = self.source.as_deref().and_then(|source| source.downcast_ref::<io::Error>()) else {
+            return false;
+        };
+        matches!(
+            cause.kind(),
+            io::ErrorKind::Interrupted
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::WouldBlock
+                | io::ErrorKind::ResourceBusy
+                | io::ErrorKind::StaleNetworkFileHandle
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<unlabel_core::Error> for Error {
+    /// An error of the payload: the source changed, or reading or writing failed while it was copied.
+    fn from(error: unlabel_core::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        let kind = match (error.kind(), cause.map(io::Error::kind)) {
+            (unlabel_core::ErrorKind::Changed, _) => ErrorKind::Changed,
+            (_, Some(io::ErrorKind::BrokenPipe)) => ErrorKind::BrokenPipe,
+            _ => ErrorKind::Io,
+        };
+        Self { kind, reason: error.reason().into(), source: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_waiting_can_mend_is_retryable() {
+        let failed = |kind: io::ErrorKind| Error::io("cannot write", kind);
+        assert!(failed(io::ErrorKind::TimedOut).is_retryable());
+        assert!(failed(io::ErrorKind::ResourceBusy).is_retryable());
+        assert!(!failed(io::ErrorKind::StorageFull).is_retryable());
+        assert!(!failed(io::ErrorKind::PermissionDenied).is_retryable());
+        assert!(!Error::new(ErrorKind::Exists, "is there").is_retryable());
+    }
+
+    #[test]
+    fn the_cause_decides_the_kind_and_is_printed() {
+        let error = Error::io("cannot create `x`", io::ErrorKind::AlreadyExists);
+        assert_eq!(error.kind(), ErrorKind::Exists);
+        assert!(error.to_string().starts_with("cannot create `x`: "), "{error}");
+        let pipe = unlabel_core::Error::io("cannot write", io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Error::from(pipe).kind(), ErrorKind::BrokenPipe);
+        let changed = unlabel_core::Error::new(unlabel_core::ErrorKind::Changed, "the file changed");
+        assert_eq!(Error::from(changed).kind(), ErrorKind::Changed);
+    }
+}

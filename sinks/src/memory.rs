@@ -1,0 +1,76 @@
+//! A sink that keeps objects in memory: for embedders and tests.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use unlabel_core::Payload;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
+
+/// Keeps objects in memory, by name. Cloning is cheap and shares the objects.
+#[derive(Clone, Default)]
+pub struct Memory {
+    objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
+}
+
+impl Memory {
+    /// An empty sink.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The object stored under `name`.
+    pub fn get(&self, name: &str) -> Option<Bytes> {
+        self.objects().get(name).cloned()
+    }
+
+    /// The names of all objects, sorted.
+    pub fn names(&self) -> Vec<String> {
+        self.objects().keys().cloned().collect()
+    }
+
+    fn objects(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Bytes>> {
+        // The map is changed by single insertions, so it is whole even after a panic elsewhere.
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
+        name::check(name)?;
+        let mut object = BytesMut::with_capacity(payload.len() as usize);
+        payload.chunks().for_each(|chunk| object.extend_from_slice(&chunk));
+        payload.source().verify_unchanged()?;
+        let mut objects = self.objects();
+        if options.create_only && objects.contains_key(name) {
+            return Err(Error::new(ErrorKind::Exists, format!("there is an object named {name:?}")));
+        }
+        objects.insert(name.to_owned(), object.freeze());
+        Ok(Receipt::new(format!("memory:{name}"), payload.len()))
+    }
+}
+
+impl Sink for Memory {
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        payload: &'a Payload,
+        options: &'a PutOptions,
+    ) -> BoxFuture<'a, Result<Receipt>> {
+        Box::pin(async move { self.store(name, payload, options) })
+    }
+}
+
+impl fmt::Debug for Memory {
+    /// Prints names and lengths, not content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.objects().iter().map(|(name, object)| (name, object.len()))).finish()
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory")
+    }
+}
