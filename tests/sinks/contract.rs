@@ -161,7 +161,7 @@ fn of_two_that_must_be_new_one_is_created() {
         let created = std::thread::scope(|scope| {
             let threads: Vec<_> =
                 payloads.iter().map(|(payload, _)| scope.spawn(|| create(place.sink(), "object", payload))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).filter(|result| result.is_ok()).count()
+            threads.into_iter().map(|thread| thread.join().unwrap()).filter_map(Result::ok).count()
         });
         assert_eq!(created, 1, "{}", place.sink());
     }

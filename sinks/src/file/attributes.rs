@@ -63,11 +63,10 @@ mod system {
         set_mode(staged, wanted.mode() & 0o777)?;
         for name in names(original)?.iter().filter(|name| is_user(name)) {
             match copy_attribute(original, staged, name) {
+                Ok(()) => {}
                 // The destination has no place for them, which is what every copy there finds.
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => break,
-                result => {
-                    result.map_err(|error| lost(format!("cannot copy the attribute {}", name.display()), error))?
-                }
+                Err(error) => return Err(lost(format!("cannot copy the attribute {}", name.display()), error)),
             }
         }
         set_times(staged, FileTimes::new(), &wanted)
