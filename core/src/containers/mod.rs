@@ -2,6 +2,7 @@
 //! re-serializes what it does not edit.
 
 pub mod deflate;
+pub mod zip;
 
 use std::fmt::Debug;
 use std::ops::Range;

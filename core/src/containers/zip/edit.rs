@@ -1,0 +1,419 @@
+//! Edits of an archive: new data for some members, stale ranges cleared, and everything that must follow.
+
+use std::ops::Range;
+
+use super::{Archive, Entry, GROWTH_HINT, LOCAL_LEN, Stale, StaleKind, ZIP64, extras};
+use crate::containers::deflate::{Wrapper, deflate, deflate_exact};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
+use crate::plan::{Edit, Layout};
+
+/// Signature that opens the body of a growth hint, least bytes of one with its header, and the most an extra area
+/// holds.
+const HINT_SIGNATURE: [u8; 2] = [0x28, 0xa0];
+const HINT_LEN: usize = 8;
+const MOST_EXTRA: usize = u16::MAX as usize;
+
+/// How many spaces are tried where a coded length cannot be met otherwise.
+const NUDGES: usize = 24;
+
+/// Patches closer than this many bytes become one edit: a directory whose offsets all move is one edit.
+const JOINED: u64 = 256;
+
+/// New data for one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Index of the member in [`Archive::entries`].
+    pub entry: usize,
+    /// Its decoded data from now on.
+    pub data: Vec<u8>,
+    /// A position of `data` where spaces may be inserted without changing what it says: the last resort to meet an
+    /// exact length.
+    pub spaces_at: Option<usize>,
+}
+
+/// What is to be changed in an archive, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// Members with new data, each at most once.
+    pub changes: &'r [Change],
+    /// Ranges to clear, as [`Archive::stale`] finds them.
+    pub stale: &'r [Stale],
+    /// Whether records keep their length.
+    pub layout: Layout,
+    /// Whether freed bytes become the OPC growth hint (extra field 0xA220): for OPC packages. Otherwise, and where
+    /// the hint does not fit, they become empty blocks of the DEFLATE data.
+    pub growth_hint: bool,
+}
+
+/// The new bytes of one member's record, from the CRC-32 of its local header to its end.
+#[derive(Debug)]
+struct Record {
+    entry: usize,
+    crc: u32,
+    size: u64,
+    compressed: u64,
+    range: Range<u64>,
+    bytes: Vec<u8>,
+}
+
+/// Bytes that overwrite others of the same length.
+#[derive(Debug)]
+struct Patch {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+/// Where the CRC-32 stands in a local header, and in a directory record.
+const LOCAL_CRC: u64 = 14;
+const RECORD_CRC: u64 = 16;
+
+impl Archive<'_> {
+    /// The edits that give members new data and clear stale ranges, with CRC-32, sizes and offsets brought along.
+    ///
+    /// With [`Layout::Preserve`] a record keeps its length where its freed bytes can be filled; one that cannot be
+    /// filled changes its length, and the offsets behind it follow, so that the plan as a whole no longer keeps
+    /// lengths.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict), [`Encrypted`](ErrorKind::Encrypted) or
+    /// [`Unsupported`](ErrorKind::Unsupported) when a member has an [`obstacle`](Self::obstacle) or its old data does
+    /// not match its CRC-32.
+    pub fn edits(&self, request: &Request<'_>, limits: &Limits) -> Result<Vec<Edit>> {
+        let mut records = Vec::with_capacity(request.changes.len());
+        for change in request.changes {
+            records.push(self.record(change, request, limits)?);
+        }
+        let resized = |record: &Record| record.bytes.len() as u64 != record.range.end - record.range.start;
+        let cuts = |stale: &&Stale| request.layout == Layout::Compact && stale.kind == StaleKind::Gap;
+        let moves = records.iter().any(resized) || request.stale.iter().any(|stale| cuts(&stale));
+
+        let mut edits = Vec::new();
+        let mut patches = Vec::new();
+        for stale in request.stale {
+            let is_inside = |record: &Record| self.local_range(record.entry).contains(&stale.range.start);
+            match stale.kind {
+                _ if records.iter().any(is_inside) => {}
+                StaleKind::Gap if cuts(&stale) => edits.push(Edit::delete(stale.range.clone())),
+                StaleKind::Prefix | StaleKind::Gap => edits.push(Edit::fill(stale.range.clone(), 0)),
+                StaleKind::Extra | StaleKind::Comment => patches.push(Patch {
+                    at: stale.range.start,
+                    bytes: vec![blank(stale.kind); (stale.range.end - stale.range.start) as usize],
+                }),
+            }
+        }
+        for record in &records {
+            if let Some(entry) = self.entries.get(record.entry) {
+                self.patch_record(entry, record, &mut patches)?;
+            }
+        }
+        edits.extend(records.into_iter().map(|record| Edit::replace(record.range, record.bytes)));
+        if moves {
+            self.shift_offsets(&edits, &mut patches)?;
+        }
+        edits.extend(self.joined(patches));
+        Ok(edits)
+    }
+
+    fn local_range(&self, entry: usize) -> Range<u64> {
+        self.entries.get(entry).map_or(0..0, |entry| entry.header + LOCAL_CRC..entry.data().start)
+    }
+
+    /// The new record of a member.
+    fn record(&self, change: &Change, request: &Request<'_>, limits: &Limits) -> Result<Record> {
+        if let Some(barrier) = self.obstacle(change.entry) {
+            let at = self.entries.get(change.entry).map_or(0, |entry| entry.header);
+            return Err(Error::new(barrier.kind, barrier.reason).at(at));
+        }
+        let old = self.read(change.entry, limits)?;
+        let (entry, _) = self.coded(change.entry)?;
+        if crc32fast::hash(&old) != entry.crc {
+            let reason = "the CRC-32 of a ZIP member does not match its data";
+            return Err(Error::new(ErrorKind::Conflict, reason).at(entry.header));
+        }
+        let mut fields = self.local_fields(entry, request.stale);
+        let (coded, data) = self.coded_to_fit(entry, change, request, &mut fields);
+        let new_len = coded.len() as u64;
+
+        let crc = crc32fast::hash(&data);
+        let size = data.len() as u64;
+        let mut bytes = Vec::with_capacity((entry.range().end - entry.header) as usize);
+        let head = self.bytes(entry.header..entry.header + LOCAL_LEN);
+        bytes.extend_from_slice(head.get(LOCAL_CRC as usize..).unwrap_or_default());
+        bytes.extend_from_slice(self.bytes(entry.name_range()));
+        bytes.extend_from_slice(&fields);
+        put(&mut bytes, 14, &(fields.len() as u16).to_le_bytes());
+        let described = put_u32(&mut bytes, 0, entry.crc, crc);
+        let wide = extras(&fields).find(|field| field.id == ZIP64);
+        let wide_at = wide.map(|field| 16 + usize::from(entry.name_len) + field.body.start);
+        put_size(&mut bytes, 8, wide_at, entry.size, size, entry.header)?;
+        put_size(&mut bytes, 4, wide_at.map(|at| at + 8), entry.compressed, new_len, entry.header)?;
+        if !described && entry.descriptor_len == 0 {
+            return Err(
+                Error::new(ErrorKind::Conflict, "a ZIP member has no CRC-32 to follow its data").at(entry.header)
+            );
+        }
+        bytes.extend_from_slice(&coded);
+        put_descriptor(entry, crc, new_len, size, &mut bytes);
+        let range = entry.header + LOCAL_CRC..entry.range().end;
+        Ok(Record { entry: change.entry, crc, size, compressed: new_len, range, bytes })
+    }
+
+    /// The extra fields of a local header, without growth hint, stale bodies zeroed.
+    fn local_fields(&self, entry: &Entry, stale: &[Stale]) -> Vec<u8> {
+        let range = entry.local_extra_range();
+        let mut bytes = self.bytes(range.clone()).to_vec();
+        for stale in stale.iter().filter(|stale| range.start <= stale.range.start && stale.range.end <= range.end) {
+            let body = (stale.range.start - range.start) as usize..(stale.range.end - range.start) as usize;
+            bytes.get_mut(body).unwrap_or_default().fill(0);
+        }
+        let hints: Vec<_> = extras(&bytes).filter(|field| field.id == GROWTH_HINT).collect();
+        for hint in hints.into_iter().rev() {
+            bytes.drain(hint.body.start - 4..hint.body.end);
+        }
+        bytes
+    }
+
+    /// Codes the new data of a member, so that local extra fields and coded data together take as much as before.
+    /// `fields` gets the growth hint that takes up the rest. Returns the data too, which may have gained spaces.
+    fn coded_to_fit(
+        &self,
+        entry: &Entry,
+        change: &Change,
+        request: &Request<'_>,
+        fields: &mut Vec<u8>,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let data = change.data.clone();
+        let coded = if entry.is_stored() { data.clone() } else { deflate(&data, Wrapper::Raw) };
+        if request.layout == Layout::Compact {
+            return (coded, data);
+        }
+        let room = (entry.data().end - entry.local_extra_range().start) as usize - fields.len();
+        if room == coded.len() {
+            return (coded, data);
+        }
+        let spare = room.checked_sub(coded.len());
+        if let Some(spare) = spare.filter(|spare| request.growth_hint && add_hint(fields, *spare)) {
+            debug_assert!(spare >= HINT_LEN);
+            return (coded, data);
+        }
+        if entry.is_stored() {
+            return (coded, data);
+        }
+        // Where an old hint stood, part of the rest may stay a hint; elsewhere all of it becomes empty blocks.
+        let hints = (0..MOST_EXTRA.min(room)).filter(|hint| *hint == 0 || (*hint >= HINT_LEN && room != 0));
+        let had_hint = self.bytes(entry.local_extra_range()).len() != fields.len();
+        let hints = hints.take(if had_hint && request.growth_hint { 4 } else { 1 });
+        let spaces = if change.spaces_at.is_some() { NUDGES } else { 0 };
+        for hint in hints {
+            for count in 0..=spaces {
+                let nudged = nudge(&data, change.spaces_at, count);
+                if let Some(exact) = deflate_exact(&nudged, Wrapper::Raw, room - hint) {
+                    if hint > 0 {
+                        add_hint(fields, hint);
+                    }
+                    return (exact, nudged);
+                }
+            }
+        }
+        (coded, data)
+    }
+
+    /// The directory's CRC-32 and sizes of a changed member.
+    fn patch_record(&self, entry: &Entry, new: &Record, patches: &mut Vec<Patch>) -> Result<()> {
+        let at = entry.record + RECORD_CRC;
+        let mut bytes = self.bytes(at..at + 12).to_vec();
+        put(&mut bytes, 0, &new.crc.to_le_bytes());
+        let saturated = |field: usize| bytes.get(field..field + 4) == Some(&[0xff; 4]);
+        let (wide_compressed, wide_size) = (saturated(4), saturated(8));
+        // The ZIP64 field holds only what is saturated, size before compressed size.
+        let mut wide = self.wide_fields(entry);
+        for (is_wide, field, value) in [(wide_size, 8, new.size), (wide_compressed, 4, new.compressed)] {
+            match u32::try_from(value) {
+                _ if is_wide => {
+                    let at = wide.next().ok_or_else(|| Error::malformed(entry.record, "no ZIP64 extra field"))?;
+                    patches.push(Patch { at, bytes: value.to_le_bytes().to_vec() });
+                }
+                Ok(value) if value != u32::MAX => put(&mut bytes, field, &value.to_le_bytes()),
+                _ => return Err(Error::unsupported("a ZIP member grows past 4 GiB").at(entry.header)),
+            }
+        }
+        patches.push(Patch { at, bytes });
+        Ok(())
+    }
+
+    /// Where the values of a record's ZIP64 extra field stand, one after the other.
+    fn wide_fields(&self, entry: &Entry) -> impl Iterator<Item = u64> + use<> {
+        let range = entry.extra_range();
+        let field = extras(self.bytes(range.clone())).find(|field| field.id == ZIP64);
+        let body = field.map_or(0..0, |field| field.body);
+        let start = range.start + body.start as u64;
+        (0..body.len() as u64 / 8).map(move |index| start + index * 8)
+    }
+
+    /// The new offsets of members, directory and ZIP64 end record, after edits that change lengths.
+    fn shift_offsets(&self, edits: &[Edit], patches: &mut Vec<Patch>) -> Result<()> {
+        let shift = Shift::of(edits);
+        for entry in &self.entries {
+            let header = shift.apply(entry.header);
+            if header == entry.header {
+                continue;
+            }
+            let bytes = self.bytes(entry.record..entry.record + super::RECORD_LEN);
+            let saturated = |field: usize| bytes.get(field..field + 4) == Some(&[0xff; 4]);
+            let wide = saturated(42).then(|| {
+                let before = usize::from(saturated(24)) + usize::from(saturated(20));
+                self.wide_fields(entry).nth(before)
+            });
+            patches.push(offset_patch(entry.record + 42, wide.flatten(), header - self.prefix)?);
+        }
+        let directory = shift.apply(self.directory.start) - self.prefix;
+        let narrow = self.end.record + 16;
+        let is_wide = self.bytes(narrow..narrow + 4) == [0xff; 4];
+        if !is_wide || self.end.zip64.is_none() {
+            patches.push(offset_patch(narrow, None, directory)?);
+        }
+        if let Some((range, locator)) = &self.end.zip64 {
+            patches.push(Patch { at: range.start + 48, bytes: directory.to_le_bytes().to_vec() });
+            let moved = shift.apply(range.start) - self.prefix;
+            patches.push(Patch { at: locator + 8, bytes: moved.to_le_bytes().to_vec() });
+        }
+        Ok(())
+    }
+
+    /// Patches as edits, close ones joined, those that change nothing left out.
+    fn joined(&self, mut patches: Vec<Patch>) -> Vec<Edit> {
+        patches.retain(|patch| self.bytes(patch.at..patch.at + patch.bytes.len() as u64) != patch.bytes);
+        patches.sort_by_key(|patch| patch.at);
+        let mut edits = Vec::new();
+        let mut open: Option<Patch> = None;
+        let close = |patch: Patch| Edit::replace(patch.at..patch.at + patch.bytes.len() as u64, patch.bytes);
+        for patch in patches {
+            match &mut open {
+                Some(last) if patch.at < last.at + last.bytes.len() as u64 + JOINED => {
+                    let position = (patch.at - last.at) as usize;
+                    let end = last.at + last.bytes.len() as u64;
+                    last.bytes.extend_from_slice(self.bytes(end..patch.at.max(end)));
+                    let kept = last.bytes.len().max(position + patch.bytes.len());
+                    last.bytes.resize(kept, 0);
+                    put(&mut last.bytes, position, &patch.bytes);
+                }
+                _ => edits.extend(open.replace(patch).map(close)),
+            }
+        }
+        edits.extend(open.map(close));
+        edits
+    }
+}
+
+/// How offsets move under edits that change lengths.
+struct Shift {
+    /// Ends of edits, with how much everything from there on moves.
+    steps: Vec<(u64, i64)>,
+}
+
+impl Shift {
+    fn of(edits: &[Edit]) -> Self {
+        let mut changes: Vec<_> = edits
+            .iter()
+            .filter(|edit| !edit.keeps_length())
+            .map(|edit| {
+                (edit.range.end, edit.with.len().cast_signed() - (edit.range.end - edit.range.start).cast_signed())
+            })
+            .collect();
+        changes.sort_unstable();
+        let mut total = 0;
+        for (_, delta) in &mut changes {
+            total += *delta;
+            *delta = total;
+        }
+        Self { steps: changes }
+    }
+
+    fn apply(&self, offset: u64) -> u64 {
+        let passed = self.steps.partition_point(|(end, _)| *end <= offset);
+        let delta = passed.checked_sub(1).and_then(|last| self.steps.get(last)).map_or(0, |(_, delta)| *delta);
+        offset.saturating_add_signed(delta)
+    }
+}
+
+/// The byte that takes the place of stale text.
+fn blank(kind: StaleKind) -> u8 {
+    if kind == StaleKind::Comment { b' ' } else { 0 }
+}
+
+/// Appends a growth hint of exactly `len` bytes, if one can be that long.
+fn add_hint(fields: &mut Vec<u8>, len: usize) -> bool {
+    if len < HINT_LEN || fields.len() + len > MOST_EXTRA {
+        return false;
+    }
+    fields.extend_from_slice(&GROWTH_HINT.to_le_bytes());
+    fields.extend_from_slice(&((len - 4) as u16).to_le_bytes());
+    fields.extend_from_slice(&HINT_SIGNATURE);
+    fields.extend_from_slice(&((len - HINT_LEN) as u16).to_le_bytes());
+    fields.resize(fields.len() + len - HINT_LEN, 0);
+    true
+}
+
+/// Appends the data descriptor of `entry` in the form it had.
+fn put_descriptor(entry: &Entry, crc: u32, compressed: u64, size: u64, bytes: &mut Vec<u8>) {
+    if matches!(entry.descriptor_len, 16 | 24) {
+        bytes.extend_from_slice(b"PK\x07\x08");
+    }
+    if entry.descriptor_len == 0 {
+        return;
+    }
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    for length in [compressed, size] {
+        if matches!(entry.descriptor_len, 20 | 24) {
+            bytes.extend_from_slice(&length.to_le_bytes());
+        } else {
+            // Modulo 2^32 where it does not fit, as it was read.
+            bytes.extend_from_slice(&(length as u32).to_le_bytes());
+        }
+    }
+}
+
+fn nudge(data: &[u8], at: Option<usize>, count: usize) -> Vec<u8> {
+    let (before, after) = data.split_at_checked(at.unwrap_or(0)).unwrap_or((data, &[]));
+    [before, &vec![b' '; count], after].concat()
+}
+
+fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+    if let Some(target) = bytes.get_mut(at..at + value.len()) {
+        target.copy_from_slice(value);
+    }
+}
+
+/// Writes `new` where `old` stands; false when something else does (a zero that a descriptor makes up for).
+fn put_u32(bytes: &mut [u8], at: usize, old: u32, new: u32) -> bool {
+    let is_there = bytes.get(at..at + 4) == Some(&old.to_le_bytes());
+    if is_there {
+        put(bytes, at, &new.to_le_bytes());
+    }
+    is_there
+}
+
+/// Writes a size of a local header where the old one stands: in its 4 bytes, or in 8 bytes of a ZIP64 field.
+fn put_size(bytes: &mut [u8], at: usize, wide: Option<usize>, old: u64, new: u64, header: u64) -> Result<()> {
+    let is_wide = bytes.get(at..at + 4) == Some(&[0xff; 4]);
+    if let Some(wide) = wide.filter(|wide| is_wide && bytes.get(*wide..wide + 8) == Some(&old.to_le_bytes())) {
+        put(bytes, wide, &new.to_le_bytes());
+    } else if let Ok(old) = u32::try_from(old) {
+        let new = u32::try_from(new).ok().filter(|new| *new != u32::MAX);
+        let new = new.ok_or_else(|| Error::unsupported("a ZIP member grows past 4 GiB").at(header))?;
+        put_u32(bytes, at, old, new);
+    }
+    Ok(())
+}
+
+/// A new offset, in its 4 bytes or in 8 bytes of a ZIP64 field.
+fn offset_patch(at: u64, wide: Option<u64>, value: u64) -> Result<Patch> {
+    if let Some(at) = wide {
+        return Ok(Patch { at, bytes: value.to_le_bytes().to_vec() });
+    }
+    match u32::try_from(value) {
+        Ok(value) if value != u32::MAX => Ok(Patch { at, bytes: value.to_le_bytes().to_vec() }),
+        _ => Err(Error::unsupported("an offset of the ZIP archive grows past 4 GiB").at(at)),
+    }
+}
