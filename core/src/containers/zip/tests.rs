@@ -274,7 +274,7 @@ proptest! {
                     Plan::new(edits, len as u64).unwrap();
                 }
             }
-            let needles = Needles::new([(Some("abcd"), None)]);
+            let needles = Needles::new([("custom:abcd", Some("abcd"), None)]);
             let _ = archive.stale(&needles, &limits());
         }
     }
@@ -333,7 +333,7 @@ fn with_stale_bytes() -> Writer {
 fn stale_copies_are_found_and_cleared() {
     let bytes = with_stale_bytes().write();
     assert!(memchr::memmem::find(&bytes, b"Secret label").is_some());
-    let needles = Needles::new([(Some("Secret label"), None)]);
+    let needles = Needles::new([("custom:Secret label", Some("Secret label"), None)]);
     let archive = Archive::parse(&bytes, &limits()).unwrap();
     let stale = archive.stale(&needles, &limits()).unwrap();
     let kinds: Vec<_> = stale.iter().map(|stale| stale.kind).collect();
