@@ -12,6 +12,7 @@ use crate::plan::{Edit, Layout};
 use crate::survey::Site;
 
 pub mod xml;
+pub mod xmp;
 
 /// A metadata block that formats embed whole: an XMP packet, a TIFF structure, an IPTC record set.
 ///

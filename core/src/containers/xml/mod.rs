@@ -12,7 +12,7 @@ mod scanner;
 mod text;
 
 pub use scanner::{Attribute, Content, Element, End, Event, Name, Scanner};
-pub use text::Text;
+pub use text::{Encoding, Text};
 
 use std::borrow::Cow;
 

@@ -14,10 +14,21 @@ const MARK_EVERY: usize = 512;
 
 /// How the bytes of a part spell characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Encoding {
+#[non_exhaustive]
+pub enum Encoding {
+    /// UTF-8.
     Utf8,
-    Utf16 { big: bool },
-    Utf32 { big: bool },
+    /// UTF-16.
+    Utf16 {
+        /// Whether the high byte comes first.
+        big: bool,
+    },
+    /// UTF-32.
+    Utf32 {
+        /// Whether the high byte comes first.
+        big: bool,
+    },
+    /// One byte for each character.
     Single(&'static Charset),
 }
 
@@ -29,6 +40,33 @@ impl Encoding {
             Self::Utf16 { .. } => letter.len_utf16() * 2,
             Self::Utf32 { .. } => 4,
             Self::Single(_) => 1,
+        }
+    }
+
+    /// `text` in this encoding, or nothing where it has no such character.
+    pub fn encode(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Utf8 => Some(text.as_bytes().to_vec()),
+            Self::Utf16 { big: true } => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+            Self::Utf16 { big: false } => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+            Self::Utf32 { big: true } => Some(text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()),
+            Self::Utf32 { big: false } => Some(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
+            Self::Single(charset) => {
+                let (bytes, _, lossy) = charset.encode(text);
+                (!lossy).then(|| bytes.into_owned())
+            }
+        }
+    }
+
+    /// The edit that takes a range of raw bytes out: spaces in their place, or nothing.
+    pub fn take_out(self, bytes: Range<u64>, layout: Layout) -> Edit {
+        match (layout, self) {
+            (Layout::Compact, _) => Edit::delete(bytes),
+            (Layout::Preserve, Self::Utf8 | Self::Single(_)) => Edit::fill(bytes, b' '),
+            (Layout::Preserve, Self::Utf16 { .. } | Self::Utf32 { .. }) => {
+                let count = (bytes.end - bytes.start) as usize / self.width(' ');
+                Edit::replace(bytes, self.encode(&" ".repeat(count)).unwrap_or_default())
+            }
         }
     }
 }
@@ -172,19 +210,9 @@ impl<'a> Text<'a> {
         self.raw_offset(range.start)..self.raw_offset(range.end)
     }
 
-    /// `text` in the encoding of the part, or nothing where that has no such character.
-    pub fn encode(&self, text: &str) -> Option<Vec<u8>> {
-        match self.encoding {
-            Encoding::Utf8 => Some(text.as_bytes().to_vec()),
-            Encoding::Utf16 { big: true } => Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
-            Encoding::Utf16 { big: false } => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-            Encoding::Utf32 { big: true } => Some(text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()),
-            Encoding::Utf32 { big: false } => Some(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
-            Encoding::Single(charset) => {
-                let (bytes, _, lossy) = charset.encode(text);
-                (!lossy).then(|| bytes.into_owned())
-            }
-        }
+    /// How the part spells characters.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The edit of the raw part that takes `range` out: spaces in its place, or nothing.
@@ -198,16 +226,7 @@ impl<'a> Text<'a> {
     /// ```
     pub fn take_out(&self, range: Range<usize>, layout: Layout) -> Edit {
         let raw = self.raw(range);
-        let bytes = raw.start as u64..raw.end as u64;
-        match (layout, self.encoding) {
-            (Layout::Compact, _) => Edit::delete(bytes),
-            (Layout::Preserve, Encoding::Utf8 | Encoding::Single(_)) => Edit::fill(bytes, b' '),
-            (Layout::Preserve, Encoding::Utf16 { .. } | Encoding::Utf32 { .. }) => {
-                let width = self.encoding.width(' ');
-                let spaces = self.encode(&" ".repeat(raw.len() / width)).unwrap_or_default();
-                Edit::replace(bytes, spaces)
-            }
-        }
+        self.encoding.take_out(raw.start as u64..raw.end as u64, layout)
     }
 }
 
@@ -271,12 +290,12 @@ mod tests {
             prop_assert_eq!(decoded.as_str(), &text);
             for (position, letter) in text.char_indices() {
                 let raw = decoded.raw(position..position + letter.len_utf8());
-                prop_assert_eq!(&bytes[raw], decoded.encode(&letter.to_string()).unwrap());
+                prop_assert_eq!(&bytes[raw], decoded.encoding.encode(&letter.to_string()).unwrap());
             }
             let whole = decoded.take_out(0..text.len(), Layout::Preserve);
             prop_assert!(whole.keeps_length());
             let blank = Plan::new(vec![whole], bytes.len() as u64).unwrap().apply(&bytes).unwrap();
-            prop_assert_eq!(blank, decoded.encode(&" ".repeat(bytes.len() / decoded.encoding.width(' '))).unwrap());
+            prop_assert_eq!(blank, decoded.encoding.encode(&" ".repeat(bytes.len() / decoded.encoding.width(' '))).unwrap());
         }
 
         #[test]
