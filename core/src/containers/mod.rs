@@ -2,6 +2,11 @@
 //! re-serializes what it does not edit.
 
 pub mod deflate;
+pub mod iptc;
+mod nested;
+pub mod photoshop;
+mod text;
+pub mod tiff;
 pub mod zip;
 
 use std::fmt::Debug;

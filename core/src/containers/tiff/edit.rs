@@ -1,0 +1,207 @@
+//! Dropping entries from directories, and zeroing what nothing refers to any more.
+
+use std::ops::Range;
+
+use super::{Directory, Entry, Link, Tiff};
+use crate::containers::nested::rewrite;
+use crate::error::{ErrorKind, Result};
+use crate::plan::{Edit, Layout};
+use crate::survey::Barrier;
+
+/// What becomes of the directories.
+struct Fate {
+    /// For each directory and slot, whether the entry goes.
+    dropped: Vec<Vec<bool>>,
+    /// For each directory, whether nothing links to it any more.
+    unlinked: Vec<bool>,
+    /// For each directory, the next one.
+    next: Vec<Option<u64>>,
+}
+
+impl Fate {
+    fn drops(&self, directory: usize, slot: usize) -> bool {
+        self.dropped.get(directory).and_then(|slots| slots.get(slot)).is_some_and(|dropped| *dropped)
+    }
+
+    fn drop_slot(&mut self, directory: usize, slot: usize) {
+        if let Some(dropped) = self.dropped.get_mut(directory).and_then(|slots| slots.get_mut(slot)) {
+            *dropped = true;
+        }
+    }
+
+    fn unlinks(&self, directory: usize) -> bool {
+        self.unlinked.get(directory).is_some_and(|unlinked| *unlinked)
+    }
+}
+
+impl Tiff {
+    /// The edits that remove the `chosen` sites.
+    pub(super) fn removal(&self, chosen: &[usize]) -> Result<Vec<Edit>> {
+        let mut edits = Vec::new();
+        for nested in &self.nested {
+            edits.extend(nested.edits(chosen, Layout::Preserve)?);
+        }
+        let fate = self.fate(chosen);
+        for (index, directory) in self.directories.iter().enumerate() {
+            if !fate.unlinks(index) {
+                edits.extend(self.render(directory, index, &fate));
+            }
+        }
+        let survives = |directory: usize, slot: Option<usize>| {
+            !fate.unlinks(directory) && slot.is_none_or(|slot| !fate.drops(directory, slot))
+        };
+        let kept = union(self.extents(survives));
+        let freed = union(self.extents(|directory, slot| !survives(directory, slot)));
+        for range in freed {
+            edits.extend(subtract(&range, &kept).map(|gap| Edit::fill(gap.start as u64..gap.end as u64, 0)));
+        }
+        Ok(edits)
+    }
+
+    /// Whether removing the `chosen` sites leaves no entry at all.
+    pub fn empties(&self, chosen: &[usize]) -> bool {
+        let fate = self.fate(chosen);
+        fate.dropped.iter().enumerate().all(|(index, slots)| fate.unlinks(index) || slots.iter().all(|gone| *gone))
+    }
+
+    fn fate(&self, chosen: &[usize]) -> Fate {
+        let mut fate = Fate {
+            dropped: self.directories.iter().map(|directory| vec![false; directory.slots.len()]).collect(),
+            unlinked: vec![false; self.directories.len()],
+            next: self.directories.iter().map(|directory| directory.next).collect(),
+        };
+        for (directory, slot) in chosen.iter().filter_map(|site| *self.owners.get(*site)?) {
+            fate.drop_slot(directory, slot);
+        }
+        // What is reached from a directory comes after it, so going backwards sees emptied children first.
+        for (index, directory) in self.directories.iter().enumerate().rev() {
+            let emptied =
+                fate.dropped.get(index).is_some_and(|slots| !slots.is_empty() && slots.iter().all(|gone| *gone));
+            match directory.link {
+                Link::Slot(parent, slot) if emptied => fate.drop_slot(parent, slot),
+                Link::Next(previous) if emptied => {
+                    let after = fate.next.get(index).copied().flatten();
+                    match fate.next.get_mut(previous) {
+                        Some(next @ Some(_)) => *next = Some(after.unwrap_or(0)),
+                        _ => continue,
+                    }
+                }
+                _ => continue,
+            }
+            if let Some(unlinked) = fate.unlinked.get_mut(index) {
+                *unlinked = true;
+            }
+        }
+        fate
+    }
+
+    /// The directory without its dropped entries, in the room of the old one.
+    fn render(&self, directory: &Directory, index: usize, fate: &Fate) -> Option<Edit> {
+        let coding = self.coding;
+        let (count, slots) = directory.raw.split_at_checked(coding.count_len())?;
+        let kept = || (0..directory.slots.len()).filter(|slot| !fate.drops(index, *slot));
+        let dropped = directory.slots.len() - kept().count();
+        let next = fate.next.get(index).copied().flatten();
+        if dropped == 0 && next == directory.next {
+            return None;
+        }
+        let count = coding.integer(count).saturating_sub(dropped as u64);
+        let mut rendered = coding.bytes(count, coding.count_len());
+        for slot in kept() {
+            let at = slot * coding.slot_len();
+            rendered.extend_from_slice(slots.get(at..at + coding.slot_len())?);
+        }
+        if let Some(next) = next {
+            rendered.extend(coding.bytes(next, coding.pointer_len()));
+        }
+        rendered.resize(directory.raw.len(), 0);
+        rewrite(directory.range.start, &directory.raw, &rendered)
+    }
+
+    /// The ranges of all directories (slot `None`) and out-of-line values that are `wanted`; header and image data
+    /// too if directory 0 is.
+    pub(super) fn extents(&self, wanted: impl Fn(usize, Option<usize>) -> bool) -> Vec<Range<usize>> {
+        let mut extents = Vec::new();
+        if wanted(0, None) {
+            extents.push(0..self.coding.header_len().min(self.length));
+            extents.extend(self.payload.iter().cloned());
+        }
+        for (index, directory) in self.directories.iter().enumerate() {
+            if wanted(index, None) {
+                extents.push(directory.range.clone());
+            }
+            let entries = directory.slots.iter().enumerate().filter(|(slot, _)| wanted(index, Some(*slot)));
+            extents.extend(entries.filter_map(|(_, entry)| entry.as_ref().and_then(Entry::outside)));
+        }
+        extents
+    }
+
+    /// Bars the sites of directories that overlap another directory or image data: they cannot change alone.
+    pub(super) fn bar_overlapping(&mut self) {
+        let owned =
+            self.directories.iter().enumerate().map(|(index, directory)| (directory.range.clone(), Some(index)));
+        let mut taken: Vec<_> = owned.chain(self.payload.iter().map(|range| (range.clone(), None))).collect();
+        taken.sort_by_key(|(range, _)| (range.start, range.end));
+        let mut barred = vec![false; self.directories.len()];
+        let mut bar = |index: Option<usize>| {
+            if let Some(barred) = index.and_then(|index| barred.get_mut(index)) {
+                *barred = true;
+            }
+        };
+        let mut furthest: Option<(usize, Option<usize>)> = None;
+        for (range, owner) in taken {
+            if let Some((end, before)) = furthest
+                && range.start < end
+            {
+                bar(owner);
+                bar(before);
+            }
+            if furthest.is_none_or(|(end, _)| range.end > end) {
+                furthest = Some((range.end, owner));
+            }
+        }
+        for (site, owner) in self.sites.iter_mut().zip(&self.owners) {
+            let is_barred = owner.and_then(|(directory, _)| barred.get(directory)).is_some_and(|barred| *barred);
+            if is_barred && site.barrier.is_none() {
+                site.barrier = Some(Barrier::new(ErrorKind::Conflict, "its directory overlaps other data"));
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// The value, if it is not in the entry itself.
+    fn outside(&self) -> Option<Range<usize>> {
+        self.value.clone().filter(|_| !self.is_inline)
+    }
+}
+
+/// `ranges` sorted and joined.
+pub(super) fn union(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// The parts of `range` outside `kept`, which is sorted and disjoint.
+fn subtract<'k>(range: &Range<usize>, kept: &'k [Range<usize>]) -> impl Iterator<Item = Range<usize>> + use<'k> {
+    let Range { start, end } = *range;
+    let first = kept.partition_point(|kept| kept.end <= start);
+    let overlapping = kept.get(first..).unwrap_or_default().iter().take_while(move |kept| kept.start < end);
+    let mut position = start;
+    overlapping
+        .map(|kept| kept.start..kept.end)
+        .chain(std::iter::once(end..end))
+        .map(move |kept| {
+            let gap = position..kept.start;
+            position = position.max(kept.end);
+            gap
+        })
+        .filter(|gap| gap.start < gap.end)
+}
