@@ -1,8 +1,8 @@
 //! The real files: where they are, and what independent readers found in them.
 //!
 //! The corpus is a directory with `MANIFEST.tsv` (one file per line, family first), `LABELS.jsonl` (the keys that
-//! independent readers found) and one folder per family. It is looked for in `$UNLABEL_CORPUS`, then in
-//! `../shared/corpus` beside the workspace. `$UNLABEL_ONLY` narrows a run to the files whose name contains it.
+//! independent readers found) and one folder per family. It is looked for in `$UNLABEL_CORPUS`, then as
+//! `shared/corpus` in the folders above the workspace. `$UNLABEL_ONLY` narrows a run to the files whose name contains it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -38,11 +38,14 @@ impl File {
 
 /// The root, which must be there: a missing corpus fails every test that wants it.
 fn root() -> PathBuf {
-    let root = std::env::var_os("UNLABEL_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
+    let above = || {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        folders.map(|folder| folder.join("shared/corpus")).find(|folder| folder.is_dir())
+    };
+    let root = std::env::var_os("UNLABEL_CORPUS").map(PathBuf::from).or_else(above).unwrap_or_default();
     assert!(
         root.join("MANIFEST.tsv").is_file(),
-        "no corpus at {}: set UNLABEL_CORPUS to a directory with MANIFEST.tsv and LABELS.jsonl",
+        "no corpus at '{}': set UNLABEL_CORPUS to a directory with MANIFEST.tsv and LABELS.jsonl",
         root.display(),
     );
     root
