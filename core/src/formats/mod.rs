@@ -1,5 +1,7 @@
 //! The formats, and how one is recognised.
 
+mod pdf;
+
 use std::fmt::Debug;
 
 use crate::error::Result;
@@ -28,7 +30,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[&pdf::Pdf];
 
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {

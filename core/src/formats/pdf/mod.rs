@@ -1,0 +1,155 @@
+//! PDF (ISO 32000-2).
+//!
+//! **Labels** live in the document information dictionary of every revision, in dictionaries that were one once and
+//! that nothing names any more, and in the XMP packets of the catalog and of any other object, whether these stand in
+//! the file, in an object stream or compressed.
+//!
+//! **An edit** overwrites entries by spaces, so no offset changes; a compressed stream is made again at its old length.
+//! The compact layout cuts them out and moves the cross-reference table, where there is nothing but classic tables.
+//! Nothing is ever appended: an incremental update would leave the old value in the file.
+//!
+//! **Encryption:** names are in clear, so entries of the information dictionary go without a password; values, object
+//! streams and packets are read with the empty user password. What it does not open is reported as hidden.
+//!
+//! **Refused:** every edit of a file with a signature in force.
+//!
+//! **What stays:** marked content, piece information, form fields, outlines, embedded files, the metadata inside of
+//! images: all of it content. A packet that is not well-formed XML is reported as hidden, and searched.
+
+mod crypt;
+mod document;
+mod filters;
+mod info;
+mod lexer;
+mod packets;
+mod plan;
+mod residue;
+mod text;
+mod value;
+mod walk;
+mod xref;
+
+use super::Format;
+use crate::error::{ErrorKind, Result};
+use crate::limits::Limits;
+use crate::plan::Layout;
+use crate::scan::Scan;
+use crate::survey::{Barrier, Findings, Guard, Planned, Removal, Scope, Site, Survey};
+use document::Document;
+use info::{Info, InfoEntry};
+use packets::PacketHome;
+
+/// PDF, of every version.
+#[derive(Debug)]
+pub(super) struct Pdf;
+
+impl Format for Pdf {
+    fn name(&self) -> &'static str {
+        "pdf"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["pdf"]
+    }
+
+    fn sniff(&self, input: &[u8]) -> bool {
+        let head = input.get(..1024.min(input.len())).unwrap_or_default();
+        memchr::memmem::find(head, b"%PDF-").is_some()
+    }
+
+    fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
+        Ok(Box::new(PdfSurvey::read(input, limits)?))
+    }
+}
+
+/// Where a site is, for the plan.
+#[derive(Debug)]
+enum Source {
+    Info(InfoEntry),
+    /// Packet and site in it, by index.
+    Packet(usize, usize),
+}
+
+#[derive(Debug)]
+struct PdfSurvey<'a> {
+    document: Document<'a>,
+    infos: Vec<Info>,
+    packets: Vec<PacketHome>,
+    /// One for each site of the findings.
+    sources: Vec<Source>,
+    findings: Findings,
+}
+
+impl<'a> PdfSurvey<'a> {
+    fn read(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
+        let mut document = Document::read(input, limits)?;
+        let found = info::find(&mut document)?;
+        let mut guards = Vec::new();
+        let mut sites = Vec::new();
+        for info in &found.infos {
+            for (site, entry) in info::sites(&document, info)? {
+                let position = (site.offset, entry.home, entry.range.start);
+                sites.push((position, site, Source::Info(entry)));
+            }
+        }
+        let packets = packets::find(&mut document, &found.metadata, &mut guards)?;
+        for (index, packet) in packets.iter().enumerate() {
+            for (within, (position, site)) in packet.sites().enumerate() {
+                sites.push((position, site, Source::Packet(index, within)));
+            }
+        }
+        sites.sort_by_key(|&(position, ..)| position);
+        limits.check_items(sites.len(), "labels")?;
+        for &(object, reason) in &found.unreadable {
+            guards.push(unreadable(&document, object, "an object stream", reason));
+        }
+        guards.extend(signature(&document, found.byte_range_within));
+        guards.sort_by_key(|guard| guard.offset);
+        let (sites, sources): (Vec<Site>, Vec<Source>) = sites.into_iter().map(|(_, site, source)| (site, source)).unzip();
+        Ok(Self { document, infos: found.infos, packets, sources, findings: Findings { sites, guards } })
+    }
+}
+
+impl Survey for PdfSurvey<'_> {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
+        plan::plan(self, removal, layout)
+    }
+
+    fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
+        residue::scan(self, scan)
+    }
+}
+
+/// A guard over what a stream hides.
+fn unreadable(document: &Document<'_>, object: usize, what: &str, reason: &str) -> Guard {
+    let object = document.walk.objects.get(object);
+    let place = object.map(|object| document::place_of(object.id)).unwrap_or_default();
+    let kind = if document.crypt.is_locked() { ErrorKind::Encrypted } else { ErrorKind::Unsupported };
+    Guard {
+        barrier: Barrier::new(kind, format!("{what} ({place}) cannot be read: {reason}")),
+        scope: Scope::Hidden,
+        offset: object.map_or(0, |object| object.range.start as u64),
+    }
+}
+
+/// The guard of a signature that is in force: its dictionary is current and something refers to it.
+fn signature(document: &Document<'_>, within: Option<usize>) -> Option<Guard> {
+    let signed = document.walk.byte_ranges.iter().find_map(|&start| {
+        let index = document.walk.objects.partition_point(|object| object.range.start < start);
+        let object = document.walk.objects.get(index)?;
+        let dict = document.dict(object)?;
+        let is_signature = dict.get(document.input, b"ByteRange").is_some();
+        let is_named = || {
+            let number = object.id.number;
+            document.count_references(&[number].into()).contains_key(&number)
+        };
+        (document.is_current(index) && (!is_signature || is_named())).then_some(start)
+    });
+    let offset = signed.or(within)? as u64;
+    let barrier = Barrier::new(ErrorKind::Signed, "a digital signature covers the file");
+    Some(Guard { barrier, scope: Scope::File, offset })
+}
