@@ -10,7 +10,7 @@ use super::crypt::Crypt;
 use super::filters::Coding;
 use super::lexer::{Lexer, integer};
 use super::value::{Dict, Reference, Value, value};
-use super::walk::{Object, Role, Surroundings, Summary, Walk};
+use super::walk::{Object, Role, Surroundings, Walk};
 use super::xref::{Chain, Place, Trailer};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -262,8 +262,8 @@ fn find_hidden(around: &Surroundings<'_>, trailers: &[Trailer], walk: &mut Walk)
         if walk.index_at(around.input, start, number).is_some() {
             continue;
         }
-        let found: Option<(Object, Summary)> = around.object(&mut Lexer::at(around.input, start));
-        if let Some(found) = found.filter(|(object, _)| object.id.number == number) {
+        let found = around.object(&mut Lexer::at(around.input, start));
+        if let Some(found) = found.filter(|object| object.id.number == number) {
             walk.add(around, found);
             walk.objects.sort_by_key(|object| object.range.start);
         }

@@ -7,8 +7,8 @@ use super::document::{Coded, Document, Home, Inner, place_of};
 use super::lexer::Lexer;
 use super::text::{name_text, text_string};
 use super::value::{Dict, Entry, Reference, Value, ValueKind, name_bytes, string_bytes, value};
-use super::xref::Place;
 use super::walk::{Role, Summary, is_structural_dict};
+use super::xref::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::survey::{Barrier, Kind, Site};
 
@@ -45,7 +45,7 @@ pub(super) struct Indirect {
 }
 
 /// Finds every information dictionary, and opens the object streams that hold some.
-pub(super) fn find(document: &mut Document<'_>) -> Result<Found> {
+pub(super) fn find(document: &mut Document<'_>) -> Found {
     let named = document.named_by_trailers(b"Info");
     let mut found = Found::default();
     let mut candidates = Vec::new();
@@ -65,7 +65,8 @@ pub(super) fn find(document: &mut Document<'_>) -> Result<Found> {
         }
         if !is_orphan {
             let is_dict = document.input.get(object.body.clone()).is_some_and(|body| body.starts_with(b"<<"));
-            if is_dict && (document.is_current(index) || !is_structural_dict(document.input, object.body.start)) {
+            let is_part = |current| is_structural_dict(document.input, object.body.start, current);
+            if is_dict && !is_part(document.is_current(index)) {
                 found.infos.push(info);
             }
         } else if object.role == Role::PlainDict {
@@ -83,7 +84,7 @@ pub(super) fn find(document: &mut Document<'_>) -> Result<Found> {
     }
     keep_orphans(document, candidates, &mut found);
     found.infos.sort_by_key(|info| (info.offset, info.range.start));
-    Ok(found)
+    found
 }
 
 /// What the search for information dictionaries met.
@@ -129,7 +130,7 @@ fn find_within(
             Some(Place::Within(at)) => Some(at) == stream,
             _ => false,
         };
-        if is_named && (!summary.is_structural() || is_current()) {
+        if is_named && !summary.is_structural(is_current()) {
             found.infos.push(info);
             keep = true;
         } else if !is_named && closed && summary.is_plain() {
@@ -199,11 +200,14 @@ fn cut(mut text: String, limit: usize) -> String {
 
 fn kind(key: &str) -> Kind {
     match key {
-        "Title" | "Author" | "Subject" | "Keywords" | "Creator" | "Producer" | "CreationDate" | "ModDate" | "Trapped" => {
-            Kind::Standard
-        }
+        "Title" | "Author" | "Subject" | "Keywords" | "Creator" | "Producer" | "CreationDate" | "ModDate"
+        | "Trapped" => Kind::Standard,
         // Conformance marks that validators ask for, and what TeX and PDFMaker note for themselves.
-        "GTS_PDFXVersion" | "GTS_PDFXConformance" | "GTS_PDFA1Version" | "ISO_PDFEVersion" | "PTEX.Fullbanner"
+        "GTS_PDFXVersion"
+        | "GTS_PDFXConformance"
+        | "GTS_PDFA1Version"
+        | "ISO_PDFEVersion"
+        | "PTEX.Fullbanner"
         | "SourceModified" => Kind::Bookkeeping,
         _ => Kind::Custom,
     }
@@ -224,7 +228,12 @@ fn follow(document: &Document<'_>, reference: Reference) -> Option<Indirect> {
 }
 
 /// A value as canonical text, and as spelled.
-fn value_text(document: &Document<'_>, home: Home, range: &Range<usize>, id: Reference) -> (Option<String>, Option<String>) {
+fn value_text(
+    document: &Document<'_>,
+    home: Home,
+    range: &Range<usize>,
+    id: Reference,
+) -> (Option<String>, Option<String>) {
     let text = document.text(home).get(..range.end).unwrap_or_default();
     let Some(found) = value(&mut Lexer::at(text, range.start)) else { return (None, None) };
     let spelled = text.get(found.range.clone()).unwrap_or_default();

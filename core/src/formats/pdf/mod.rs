@@ -83,7 +83,7 @@ struct PdfSurvey<'a> {
 impl<'a> PdfSurvey<'a> {
     fn read(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
         let mut document = Document::read(input, limits)?;
-        let found = info::find(&mut document)?;
+        let found = info::find(&mut document);
         let mut guards = Vec::new();
         let mut sites = Vec::new();
         for info in &found.infos {
@@ -92,7 +92,7 @@ impl<'a> PdfSurvey<'a> {
                 sites.push((position, site, Source::Info(entry)));
             }
         }
-        let packets = packets::find(&mut document, &found.metadata, &mut guards)?;
+        let packets = packets::find(&mut document, &found.metadata, &mut guards);
         for (index, packet) in packets.iter().enumerate() {
             for (within, (position, site)) in packet.sites().enumerate() {
                 sites.push((position, site, Source::Packet(index, within)));
@@ -105,7 +105,8 @@ impl<'a> PdfSurvey<'a> {
         }
         guards.extend(signature(&document, found.byte_range_within));
         guards.sort_by_key(|guard| guard.offset);
-        let (sites, sources): (Vec<Site>, Vec<Source>) = sites.into_iter().map(|(_, site, source)| (site, source)).unzip();
+        let (sites, sources): (Vec<Site>, Vec<Source>) =
+            sites.into_iter().map(|(_, site, source)| (site, source)).unzip();
         Ok(Self { document, infos: found.infos, packets, sources, findings: Findings { sites, guards } })
     }
 }
@@ -120,7 +121,8 @@ impl Survey for PdfSurvey<'_> {
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
-        residue::scan(self, scan)
+        residue::scan(self, scan);
+        Ok(())
     }
 }
 

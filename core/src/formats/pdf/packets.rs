@@ -2,29 +2,124 @@
 
 use std::ops::Range;
 
-use super::document::{Document, Home};
+use super::PdfSurvey;
+use super::document::{Document, Home, place_of};
+use super::filters::Coding;
+use super::lexer::is_space;
+use super::walk::Role;
+use crate::containers::Carrier;
+use crate::containers::xmp::Packet;
 use crate::error::Result;
-use crate::survey::{Guard, Site};
+use crate::plan::{Edit, Layout};
+use crate::scan::{Class, Scan};
+use crate::survey::{Guard, Removal, Site};
 
 /// A packet and where it stands.
 #[derive(Debug)]
 pub(super) struct PacketHome {
     pub(super) home: Home,
     /// Its bytes in that home.
-    pub(super) range: Range<usize>,
+    range: Range<usize>,
+    /// Nothing where the bytes are not well-formed: these are searched, but hold no site.
+    packet: Option<Packet>,
+    place: String,
+    /// First byte of its stream in the file.
+    offset: usize,
 }
 
 impl PacketHome {
-    /// Sites with their position in the file.
+    /// Sites, each with its position in the file.
     pub(super) fn sites(&self) -> impl Iterator<Item = ((u64, Home, usize), Site)> + '_ {
-        std::iter::empty()
+        self.packet.iter().flat_map(Carrier::sites).enumerate().map(|(index, site)| {
+            let mut site = site.clone();
+            site.place.clone_from(&self.place);
+            site.offset = match self.home {
+                Home::File => site.offset.saturating_add(self.offset as u64),
+                Home::Coded(_) => self.offset as u64,
+            };
+            ((site.offset, self.home, index), site)
+        })
+    }
+
+    /// The edits, in bytes of its home, that take out the sites with these indices and what is stale.
+    pub(super) fn edits(
+        &self,
+        document: &Document<'_>,
+        chosen: &[usize],
+        removal: &Removal<'_>,
+        layout: Layout,
+    ) -> Vec<Edit> {
+        let Some(packet) = &self.packet else { return Vec::new() };
+        let bytes = document.text(self.home).get(self.range.clone()).unwrap_or_default();
+        let edits = packet.scrub(bytes, chosen, removal.needles, layout);
+        let base = self.range.start as u64;
+        edits
+            .into_iter()
+            .map(|Edit { range, with }| Edit { range: range.start + base..range.end + base, with })
+            .collect()
     }
 }
 
 /// Finds and parses every packet; what cannot be read becomes a guard.
-pub(super) fn find(_document: &mut Document<'_>, _named: &[u32], _guards: &mut [Guard]) -> Result<Vec<PacketHome>> {
-    Ok(Vec::new())
+pub(super) fn find(document: &mut Document<'_>, named: &[u32], guards: &mut Vec<Guard>) -> Vec<PacketHome> {
+    let mut named: Vec<u32> = named.iter().chain(&document.walk.metadata).copied().collect();
+    named.sort_unstable();
+    let is_packet = |object: &super::walk::Object| {
+        let is_named = || object.role == Role::Other && named.binary_search(&object.id.number).is_ok();
+        object.data.is_some() && (object.role == Role::Metadata || is_named())
+    };
+    let objects = document.walk.objects.iter().enumerate().filter(|(_, object)| is_packet(object));
+    let indices: Vec<usize> = objects.map(|(index, _)| index).collect();
+    let mut packets = Vec::new();
+    for index in indices {
+        if let Some(object) = document.walk.objects.get_mut(index) {
+            object.role = Role::Metadata;
+        }
+        match open(document, index) {
+            Ok(packet) => {
+                if packet.packet.is_none() && !is_blank(document, &packet) {
+                    guards.push(super::unreadable(document, index, "an XMP packet", "it is not well-formed XML"));
+                }
+                packets.push(packet);
+            }
+            Err(reason) => guards.push(super::unreadable(document, index, "an XMP packet", reason)),
+        }
+    }
+    packets
+}
+
+fn is_blank(document: &Document<'_>, packet: &PacketHome) -> bool {
+    document.text(packet.home).get(packet.range.clone()).is_none_or(|bytes| bytes.iter().all(|&byte| is_space(byte)))
+}
+
+fn open(document: &mut Document<'_>, index: usize) -> Result<PacketHome, &'static str> {
+    let missing = "it is not a stream";
+    let object = document.walk.objects.get(index).ok_or(missing)?;
+    let data = object.data.clone().ok_or(missing)?;
+    let (place, offset) = (place_of(object.id), data.start);
+    let coding = Coding::of(document.input, &document.dict(object).ok_or(missing)?)?;
+    let in_clear = document.crypt.stream_cipher(object.id, true, coding.exempt)?.is_none();
+    let (home, range) = if coding.is_plain() && in_clear {
+        (Home::File, data)
+    } else {
+        let coded = document.open_stream(index)?;
+        let range = 0..coded.plain.len();
+        document.coded.push(coded);
+        (Home::Coded(document.coded.len() - 1), range)
+    };
+    let bytes = document.text(home).get(range.clone()).unwrap_or_default();
+    let packet = Packet::parse(bytes, document.limits).ok();
+    Ok(PacketHome { home, range, packet, place, offset })
 }
 
 /// Shows every packet to the residue scan.
-pub(super) fn scan(_survey: &super::PdfSurvey<'_>, _scan: &mut crate::scan::Scan<'_>) {}
+pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
+    for packet in &survey.packets {
+        let bytes = survey.document.text(packet.home).get(packet.range.clone()).unwrap_or_default();
+        let claimed = packet.packet.as_ref().map(Carrier::claimed).unwrap_or_default();
+        match packet.home {
+            Home::File => scan.raw_region(Class::Metadata, &packet.place, packet.offset as u64, bytes, &claimed),
+            Home::Coded(_) => scan.region(Class::Metadata, &packet.place, packet.offset as u64, bytes, &claimed),
+        }
+    }
+}

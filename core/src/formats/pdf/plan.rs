@@ -16,9 +16,21 @@ use crate::survey::{Barrier, Planned, Removal};
 type Edits = BTreeMap<Home, Vec<Edit>>;
 
 pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, _layout: Layout) -> Result<Planned> {
+    let layout = Layout::Preserve;
     let document = &survey.document;
     let mut edits = Edits::new();
     blank_entries(survey, removal, &mut edits);
+    for (index, packet) in survey.packets.iter().enumerate() {
+        let chosen = removal.sites.iter().filter_map(|&site| match survey.sources.get(site) {
+            Some(Source::Packet(packet, within)) if *packet == index => Some(*within),
+            _ => None,
+        });
+        let chosen: Vec<usize> = chosen.collect();
+        let found = packet.edits(document, &chosen, removal, layout);
+        if !found.is_empty() {
+            edits.entry(packet.home).or_default().extend(found);
+        }
+    }
     let mut file = edits.remove(&Home::File).unwrap_or_default();
     let mut left = Vec::new();
     for (home, edits) in edits {
@@ -86,7 +98,8 @@ fn remake(document: &Document<'_>, coded: &Coded, edits: Vec<Edit>) -> Result<Op
     let plain = Plan::new(edits, coded.plain.len() as u64)?.apply(&coded.plain)?;
     let length = coded.data.len();
     let Some(object) = document.walk.objects.get(coded.object) else { return Ok(None) };
-    let Ok(cipher) = document.crypt.stream_cipher(object.id, object.role == super::walk::Role::Metadata, coded.coding.exempt)
+    let Ok(cipher) =
+        document.crypt.stream_cipher(object.id, object.role == super::walk::Role::Metadata, coded.coding.exempt)
     else {
         return Ok(None);
     };
@@ -111,9 +124,8 @@ fn stale(survey: &PdfSurvey<'_>, removal: &Removal<'_>, planned: &[Edit]) -> Vec
         for found in removal.needles.occurrences(bytes) {
             let range = region.start + found.range.start..region.start + found.range.end;
             let is_claimed = claimed.iter().any(|claim| claim.start <= range.start && range.end <= claim.end);
-            let is_planned = planned
-                .iter()
-                .any(|edit| edit.range.start < range.end as u64 && (range.start as u64) < edit.range.end);
+            let is_planned =
+                planned.iter().any(|edit| edit.range.start < range.end as u64 && (range.start as u64) < edit.range.end);
             if is_claimed || is_planned {
                 continue;
             }
@@ -123,6 +135,7 @@ fn stale(survey: &PdfSurvey<'_>, removal: &Removal<'_>, planned: &[Edit]) -> Vec
             }
         }
     }
-    let spaces = |range: &Range<usize>| input.get(range.clone()).is_some_and(|bytes| !bytes.iter().all(|&byte| is_space(byte)));
+    let spaces =
+        |range: &Range<usize>| input.get(range.clone()).is_some_and(|bytes| !bytes.iter().all(|&byte| is_space(byte)));
     ranges.iter().filter(|range| spaces(range)).map(blank).collect()
 }

@@ -8,7 +8,6 @@ use super::value::name_bytes;
 use super::walk::Role;
 use super::{PdfSurvey, Source};
 use crate::containers::deflate::{Wrapper, inflate_windows};
-use crate::error::Result;
 use crate::scan::{Class, Scan};
 
 /// A range of the file and what is claimed in it, in bytes of the file.
@@ -16,11 +15,24 @@ type Region = (Range<usize>, Vec<Range<usize>>);
 
 /// Keys of trailers: structure, whatever a label is called.
 const TRAILER_KEYS: [&[u8]; 15] = [
-    b"Size", b"Root", b"Info", b"ID", b"Prev", b"Encrypt", b"XRefStm", b"Type", b"XRef", b"DocChecksum", b"Length",
-    b"Filter", b"FlateDecode", b"Index", b"W",
+    b"Size",
+    b"Root",
+    b"Info",
+    b"ID",
+    b"Prev",
+    b"Encrypt",
+    b"XRefStm",
+    b"Type",
+    b"XRef",
+    b"DocChecksum",
+    b"Length",
+    b"Filter",
+    b"FlateDecode",
+    b"Index",
+    b"W",
 ];
 
-pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) -> Result<()> {
+pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
     let document = &survey.document;
     for (range, claimed) in slack(survey) {
         show(survey, scan, Class::Slack, "unused bytes", &range, &claimed);
@@ -46,7 +58,9 @@ pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) -> Result<()> {
         show(survey, scan, Class::Metadata, "trailer", &trailer.dict.range, &claimed);
     }
     super::packets::scan(survey, scan);
-    if scan.wants_content() { content(survey, scan) } else { Ok(()) }
+    if scan.wants_content() {
+        content(survey, scan);
+    }
 }
 
 fn show(
@@ -109,7 +123,7 @@ fn marks(bytes: &[u8], base: usize) -> Vec<Range<usize>> {
 }
 
 /// Shows every object and stream that is not metadata.
-fn content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) -> Result<()> {
+fn content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
     let document = &survey.document;
     for (index, object) in document.walk.objects.iter().enumerate() {
         let is_info = survey.infos.iter().any(|info| info.home == Home::File && info.range == object.body);
@@ -133,29 +147,21 @@ fn content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) -> Result<()> {
         }
         show(survey, scan, Class::Content, &place, data, &[]);
         let raw = document.input.get(data.clone()).unwrap_or_default();
-        decoded_content(survey, scan, index, &place, raw, data.start)?;
+        decoded_content(survey, scan, index, &place, raw, data.start);
     }
-    Ok(())
 }
 
 /// Shows the decoded data of a stream as far as it can be decoded.
-fn decoded_content(
-    survey: &PdfSurvey<'_>,
-    scan: &mut Scan<'_>,
-    index: usize,
-    place: &str,
-    raw: &[u8],
-    start: usize,
-) -> Result<()> {
+fn decoded_content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>, index: usize, place: &str, raw: &[u8], start: usize) {
     let document = &survey.document;
-    let Some(object) = document.walk.objects.get(index) else { return Ok(()) };
+    let Some(object) = document.walk.objects.get(index) else { return };
     let filter = document.dict(object).and_then(|dict| dict.get(document.input, b"Filter").cloned());
-    let Some(filter) = filter else { return Ok(()) };
+    let Some(filter) = filter else { return };
     let mut names = Lexer::at(document.input.get(..filter.range.end).unwrap_or_default(), filter.range.start);
     let first = std::iter::from_fn(|| names.next()).find(|(token, _)| *token == super::lexer::Token::Name);
     let is_flate = first.is_some_and(|(_, range)| super::value::is_name(document.input, &range, b"FlateDecode"));
     if !is_flate {
-        return Ok(());
+        return;
     }
     let mut stream = scan.stream(Class::Content, place, start as u64);
     let mut show = |window: &[u8]| {
@@ -164,5 +170,4 @@ fn decoded_content(
     };
     // Damaged content is the reader's affair: what comes before the damage has been shown.
     let _ = inflate_windows(raw, Wrapper::Zlib, document.limits.total_bytes, &mut show);
-    Ok(())
 }

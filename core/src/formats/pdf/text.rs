@@ -43,8 +43,7 @@ fn doc_encoding(byte: u8) -> char {
 }
 
 /// Codes 0x18 to 0x1F.
-const SPACING: [char; 8] =
-    ['\u{2d8}', '\u{2c7}', '\u{2c6}', '\u{2d9}', '\u{2dd}', '\u{2db}', '\u{2da}', '\u{2dc}'];
+const SPACING: [char; 8] = ['\u{2d8}', '\u{2c7}', '\u{2c6}', '\u{2d9}', '\u{2dd}', '\u{2db}', '\u{2da}', '\u{2dc}'];
 
 /// Codes 0x80 to 0x9E.
 const SYMBOLS: [char; 31] = [

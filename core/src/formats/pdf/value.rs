@@ -202,7 +202,10 @@ pub(super) fn string_bytes(token: &[u8]) -> Vec<u8> {
 
 fn hex_bytes(text: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> = text.iter().filter_map(|&byte| hex_digit(byte)).collect();
-    digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit) << (4 * (2 - pair.len()))).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit) << (4 * (2 - pair.len())))
+        .collect()
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -3,6 +3,7 @@
 //! Superseded generations and forgotten objects are found only this way. Stream data is jumped over by its length, so
 //! that the pages of a large file stay untouched.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -25,6 +26,8 @@ pub(super) enum Role {
     ObjectStream,
     /// A stream of `/Type /XRef`.
     CrossReference,
+    /// The parameters of a linearized file.
+    Linearization,
     /// A dictionary of plain values such as document information consists of.
     PlainDict,
 }
@@ -54,7 +57,6 @@ pub(super) struct Walk {
     pub(super) byte_ranges: Vec<usize>,
     /// Numbers of objects that some `/Metadata` entry names.
     pub(super) metadata: Vec<u32>,
-    pub(super) is_linearized: bool,
 }
 
 /// What reading an object needs to know about the file around it.
@@ -116,7 +118,7 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Reads the object that begins at the lexer.
-    pub(super) fn object(&self, lexer: &mut Lexer<'_>) -> Option<(Object, Summary)> {
+    pub(super) fn object(&self, lexer: &mut Lexer<'_>) -> Option<Object> {
         lexer.skip_space();
         let start = lexer.position;
         let (number, generation) = lexer.object_header()?;
@@ -124,18 +126,18 @@ impl<'a> Surroundings<'a> {
         let body_start = lexer.position;
         let mut summary = Summary::default();
         let mut data = None;
+        let mut is_closed = true;
         let body = if let Some((closed, range)) = Dict::visit(lexer, |entry| summary.see(self.input, &entry)) {
-            summary.closed = closed;
+            is_closed = closed;
             let resolve = |reference| self.length_at(reference);
             data = stream_data(lexer, summary.length.as_ref(), resolve, |start| self.has_end_after(start));
-            summary.streamed = data.is_some();
             range
         } else {
             value(lexer).map_or(body_start..body_start, |value| value.range)
         };
         lexer.word(b"endobj");
         let id = Reference { number, generation };
-        Some((Object { id, role: summary.role(), range: start..lexer.position, body, data }, summary))
+        Some(Object { id, role: summary.role(data.is_some(), is_closed), range: start..lexer.position, body, data })
     }
 
     /// The integer object that a stream's `/Length` names.
@@ -159,9 +161,8 @@ impl Walk {
         input.get(start..object.range.start)?.iter().all(|&byte| is_space(byte)).then_some(index)
     }
 
-    pub(super) fn add(&mut self, around: &Surroundings<'_>, (object, summary): (Object, Summary)) {
+    pub(super) fn add(&mut self, around: &Surroundings<'_>, object: Object) {
         let (input, finders) = (around.input, &around.finders);
-        self.is_linearized |= summary.linearized;
         let body = input.get(object.body.clone()).unwrap_or_default();
         if finders.byte_range.find(body).is_some() {
             self.byte_ranges.push(object.range.start);
@@ -211,53 +212,45 @@ impl Finders {
 pub(super) struct Summary {
     length: Option<Value>,
     kind: Kind,
-    is_info: bool,
     /// Whether a key is one of structure.
     structural_key: bool,
     /// Whether a value is not plain.
     nested: bool,
     strings: usize,
-    streamed: bool,
-    closed: bool,
-    linearized: bool,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Kind {
     #[default]
     None,
+    Info,
     Metadata,
     ObjectStream,
     CrossReference,
+    Linearization,
     Other,
 }
 
 impl Summary {
     pub(super) fn see(&mut self, text: &[u8], entry: &Entry) {
         let raw = text.get(entry.key.start + 1..entry.key.end).unwrap_or_default();
-        let decoded;
-        let key = if raw.contains(&b'#') {
-            decoded = name_bytes(raw);
-            &decoded
-        } else {
-            raw
-        };
-        match key {
+        let key = if raw.contains(&b'#') { name_bytes(raw).into() } else { Cow::Borrowed(raw) };
+        match key.as_ref() {
             b"Length" => self.length = Some(entry.value.clone()),
+            b"Linearized" => self.kind = Kind::Linearization,
             b"Type" => {
                 let named = |name| is_name(text, &entry.value.range, name);
                 self.kind = match () {
                     () if named(b"Metadata") => Kind::Metadata,
                     () if named(b"ObjStm") => Kind::ObjectStream,
                     () if named(b"XRef") => Kind::CrossReference,
+                    () if named(b"Info") || named(b"DocInfo") || entry.value.kind != ValueKind::Name => Kind::Info,
                     () => Kind::Other,
                 };
-                self.is_info = named(b"Info") || named(b"DocInfo") || entry.value.kind != ValueKind::Name;
             }
-            b"Linearized" => self.linearized = true,
             _ => {}
         }
-        self.structural_key |= is_structural(key);
+        self.structural_key |= is_structural(&key);
         match entry.value.kind {
             ValueKind::Literal | ValueKind::Hex => self.strings += 1,
             ValueKind::Array | ValueKind::Dict | ValueKind::Reference(_) => self.nested = true,
@@ -265,22 +258,25 @@ impl Summary {
         }
     }
 
-    /// Whether the dictionary is a part of the document, by its keys.
-    pub(super) fn is_structural(&self) -> bool {
-        self.kind == Kind::Other && !self.is_info || self.structural_key
+    /// Whether the dictionary is a part of the document, by its keys. One that the newest trailer names is taken for
+    /// document information unless it says that it is something else and refers to other objects.
+    pub(super) fn is_structural(&self, is_current: bool) -> bool {
+        let is_other = !matches!(self.kind, Kind::None | Kind::Info);
+        if is_current { is_other && self.nested } else { is_other || self.structural_key }
     }
 
     /// Whether the dictionary consists of plain values, text among them, such as document information does.
     pub(super) fn is_plain(&self) -> bool {
-        self.kind == Kind::None && !self.streamed && !self.structural_key && !self.nested && self.strings > 0
+        matches!(self.kind, Kind::None | Kind::Info) && !self.structural_key && !self.nested && self.strings > 0
     }
 
-    fn role(&self) -> Role {
+    fn role(&self, is_stream: bool, is_closed: bool) -> Role {
         match self.kind {
-            Kind::Metadata if self.streamed => Role::Metadata,
-            Kind::ObjectStream if self.streamed => Role::ObjectStream,
-            Kind::CrossReference if self.streamed => Role::CrossReference,
-            _ if self.is_plain() && self.closed => Role::PlainDict,
+            Kind::Metadata if is_stream => Role::Metadata,
+            Kind::ObjectStream if is_stream => Role::ObjectStream,
+            Kind::CrossReference if is_stream => Role::CrossReference,
+            Kind::Linearization => Role::Linearization,
+            _ if !is_stream && is_closed && self.is_plain() => Role::PlainDict,
             _ => Role::Other,
         }
     }
@@ -292,18 +288,44 @@ fn is_structural(key: &[u8]) -> bool {
     matches!(key, [b'A'..=b'Z'] | [b'A'..=b'Z', b'A'..=b'Z' | b'0'..=b'9'])
         || matches!(
             key,
-            b"Subtype" | b"Parent" | b"Kids" | b"First" | b"Last" | b"Next" | b"Prev" | b"Count" | b"Dest"
-                | b"Rect" | b"Size" | b"CheckSum" | b"Filter" | b"Private" | b"LastModified" | b"Registry"
-                | b"Ordering" | b"Supplement" | b"Contents" | b"Reason" | b"Location" | b"Linearized" | b"Alt"
-                | b"Lang" | b"Nums" | b"Names" | b"Limits" | b"Length" | b"OutputCondition" | b"Info"
+            b"Subtype"
+                | b"Parent"
+                | b"Kids"
+                | b"First"
+                | b"Last"
+                | b"Next"
+                | b"Prev"
+                | b"Count"
+                | b"Dest"
+                | b"Rect"
+                | b"Size"
+                | b"CheckSum"
+                | b"Filter"
+                | b"Private"
+                | b"LastModified"
+                | b"Registry"
+                | b"Ordering"
+                | b"Supplement"
+                | b"Contents"
+                | b"Reason"
+                | b"Location"
+                | b"Linearized"
+                | b"Alt"
+                | b"Lang"
+                | b"Nums"
+                | b"Names"
+                | b"Limits"
+                | b"Length"
+                | b"OutputCondition"
+                | b"Info"
         )
 }
 
 /// Whether the dictionary that begins at `start` is a part of the document, by its keys.
-pub(super) fn is_structural_dict(text: &[u8], start: usize) -> bool {
+pub(super) fn is_structural_dict(text: &[u8], start: usize, is_current: bool) -> bool {
     let mut summary = Summary::default();
     Dict::visit(&mut Lexer::at(text, start), |entry| summary.see(text, &entry));
-    summary.is_structural()
+    summary.is_structural(is_current)
 }
 
 /// Reads `stream … endstream` after a dictionary: by its length where `endstream` follows, else by looking for it.
@@ -338,12 +360,12 @@ pub(super) fn stream_data(
         return Some(start..end);
     }
     let rest = bytes.get(start..).unwrap_or_default();
-    let (end, after) = match may_end_after(start).then(|| memmem::find(rest, b"endstream")).flatten() {
-        Some(found) => (start + found, start + found + b"endstream".len()),
-        None => {
-            let end = memmem::find(rest, b"endobj").map_or(bytes.len(), |found| start + found);
-            (end, end)
-        }
+    let mark = may_end_after(start).then(|| memmem::find(rest, b"endstream")).flatten();
+    let (end, after) = if let Some(mark) = mark {
+        (start + mark, start + mark + b"endstream".len())
+    } else {
+        let end = memmem::find(rest, b"endobj").map_or(bytes.len(), |found| start + found);
+        (end, end)
     };
     lexer.position = after;
     let data = bytes.get(start..end).unwrap_or_default();
