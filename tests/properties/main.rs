@@ -29,9 +29,8 @@ fn draws() -> impl Strategy<Value = Vec<Draw>> {
 
 /// Draws whose replacements are as long as what they replace.
 fn equal_draws() -> impl Strategy<Value = Vec<Draw>> {
-    let draw = (0..20_u64, 1..20_usize).prop_flat_map(|(gap, len)| {
-        replacement(Just(len)).prop_map(move |with| Draw { gap, len: len as u64, with })
-    });
+    let draw = (0..20_u64, 1..20_usize)
+        .prop_flat_map(|(gap, len)| replacement(Just(len)).prop_map(move |with| Draw { gap, len: len as u64, with }));
     prop::collection::vec(draw, 0..12)
 }
 
