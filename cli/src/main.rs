@@ -1,3 +1,29 @@
 //! The `unlabel` command.
+#![deny(unsafe_code)]
 
-fn main() {}
+mod args;
+mod exit;
+mod generate;
+mod input;
+mod interrupt;
+mod list;
+mod progress;
+mod report;
+mod strip;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.command {
+        Command::List(options) => list::run(options),
+        Command::Strip(options) => strip::run(options),
+        Command::Generate(what) => generate::run(what),
+    };
+    result.unwrap_or_else(|error| error.report(&args.command)).into()
+}

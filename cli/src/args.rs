@@ -1,0 +1,247 @@
+//! The arguments. Help, man page and completions come from these definitions.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// How the command ends, for help and man page.
+pub(crate) const EXIT_STATUS: &str = "\
+0    every file is clean or stripped (list: could be read)
+1    some file is not: partial, refused, unsupported or failed
+2    the command line, a label or a label file is wrong; nothing was touched
+130  interrupted; the files in hand were finished";
+
+/// Examples of `list`.
+pub(crate) const LIST_EXAMPLES: &str = "\
+unlabel list report.docx                              the labels on it
+unlabel list --all-kinds photo.jpg                    the format's own fields too, by address
+unlabel list --json documents                         a whole tree, for programs";
+
+/// Examples of `strip`.
+pub(crate) const STRIP_EXAMPLES: &str = "\
+unlabel strip -l id --to clean.docx report.docx       one label, to a new file
+unlabel strip -l id=8888 --in-place report.docx       only where its value is 8888
+unlabel strip -l @msip -l 'proj*' --to out documents  a family and a glob, a whole tree
+unlabel strip --all --keep owner --in-place *.pdf     every custom label but one
+unlabel strip -l exif:Artist --to - - <a.jpg >b.jpg   a field of the format, as a filter
+unlabel strip -l id --dry-run documents               what would go";
+
+fn section(title: &str, body: &str) -> String {
+    let indented: Vec<_> = body.lines().map(|line| format!("  {line}")).collect();
+    format!("\x1b[1m\x1b[4m{title}:\x1b[0m\n{}", indented.join("\n"))
+}
+
+/// Takes chosen labels out of files, completely, and leaves every other byte alone.
+#[derive(Debug, Parser)]
+#[command(name = "unlabel", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = section("Examples", &format!("{LIST_EXAMPLES}\n{STRIP_EXAMPLES}")))]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Strip(Strip),
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::List(_) => "list",
+            Self::Strip(_) => "strip",
+            Self::Generate(_) => "generate",
+        }
+    }
+}
+
+/// Show the labels that files carry.
+///
+/// Prints key, value, format and sites of every custom label: the labels that somebody put there. Nothing is
+/// changed. Directories are walked; what no format treats is named and counted.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = format!("{}\n\n{}", section("Examples", LIST_EXAMPLES), section("Exit status", EXIT_STATUS)))]
+#[command(after_help = "Use --help for examples and exit status.")]
+pub(crate) struct List {
+    /// Files and directories; `-` is standard input
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Show the format's own fields (standard) and what programs keep for themselves (bookkeeping) too
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all_kinds: bool,
+
+    /// Print JSON Lines
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Print no summary and no progress
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// Take labels out of files.
+///
+/// A label goes from every place where the file keeps it, and the result is searched for it before anything is
+/// written. Give the labels, the files, and where the results go: --to or --in-place.
+///
+/// A KEY is a custom label's key in any carrier of the file (`id`), one field by the address that `unlabel list`
+/// prints (`exif:ImageDescription`), a glob (`proj*`), a regular expression (`/^x-/`), or a product's family
+/// (`@msip`, `@titus`, `@boldon-james`). A label that is not there is a success.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+#[command(after_long_help = format!("{}\n\n{}", section("Examples", STRIP_EXAMPLES), section("Exit status", EXIT_STATUS)))]
+#[command(after_help = "Use --help for examples, exit status and more on each option.")]
+pub(crate) struct Strip {
+    /// Files and directories; `-` is standard input
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Remove this label; with =VALUE, only where the value is that
+    ///
+    /// May be given many times. An empty value is no value. A backslash takes the meaning from the sign after it:
+    /// `a\=b` is a key with an equals sign, `\@x` a key that begins with an at sign.
+    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_hint = ValueHint::Other, help_heading = "Labels")]
+    pub(crate) labels: Vec<String>,
+
+    /// Remove the labels that this JSON file names
+    ///
+    /// `{"id": "8888"}` or `[{"key": "id", "value": "8888"}]`; without a value, or with an empty one, the key
+    /// decides. Keys are literal: no globs, no families. `-` reads standard input.
+    #[arg(long = "labels", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Labels")]
+    pub(crate) label_files: Vec<PathBuf>,
+
+    /// Remove every custom label
+    #[arg(long, help_heading = "Labels")]
+    pub(crate) all: bool,
+
+    /// Keep this label, whatever else names it; written as for --label
+    #[arg(long, value_name = "KEY[=VALUE]", value_hint = ValueHint::Other, help_heading = "Labels")]
+    pub(crate) keep: Vec<String>,
+
+    /// Go by keys alone, even where values are given
+    #[arg(long, help_heading = "Labels")]
+    pub(crate) ignore_value: bool,
+
+    /// Write results here: a file, a directory, or `-` for standard output
+    ///
+    /// Files found in a directory keep their path below it. A clean file is copied as it is; one that is partial,
+    /// refused, unsupported or failed is not. An existing file is replaced in one step.
+    #[arg(long, value_name = "DEST", value_hint = ValueHint::AnyPath, conflicts_with = "in_place", help_heading = "Output")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// Replace each file by its result, in one step; a clean file is not touched
+    ///
+    /// Mode, owner, times and extended attributes are kept. Symbolic links are followed to the real file. A file
+    /// with other names (hard links) is refused, because they would keep the label.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) in_place: bool,
+
+    /// With --in-place: replace a file that has other names (hard links); they keep the old content and its labels
+    #[arg(long, requires = "in_place", conflicts_with = "to", help_heading = "Output")]
+    pub(crate) break_links: bool,
+
+    /// Say what would be removed, and write nothing
+    #[arg(long, help_heading = "Output")]
+    pub(crate) dry_run: bool,
+
+    /// What becomes of the freed bytes
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub(crate) layout: Layout,
+
+    /// How much of a result is searched for what was removed
+    #[arg(long, value_enum, default_value_t, help_heading = "Safety")]
+    pub(crate) proof: Proof,
+
+    /// Edit signed files too; their signature will no longer hold
+    #[arg(long, help_heading = "Safety")]
+    pub(crate) allow_signed: bool,
+
+    /// Write results in which some of the labels had to stay
+    #[arg(long, help_heading = "Safety")]
+    pub(crate) allow_partial: bool,
+
+    /// Print JSON Lines: one object per file, a summary last
+    #[arg(long, help_heading = "Report")]
+    pub(crate) json: bool,
+
+    /// Print only what is not clean or stripped
+    #[arg(short, long, help_heading = "Report")]
+    pub(crate) quiet: bool,
+
+    /// Work on this many files at a time [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Input")]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// What becomes of the freed bytes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Layout {
+    /// Filler of the format: same length, every other byte keeps its place
+    #[default]
+    Preserve,
+    /// They go: the smallest result
+    Compact,
+}
+
+impl From<Layout> for unlabel_core::Layout {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::Preserve => Self::Preserve,
+            Layout::Compact => Self::Compact,
+        }
+    }
+}
+
+/// How much of a result is searched.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Proof {
+    /// Everything but the document itself: metadata, gaps, padding, trailers
+    #[default]
+    Structural,
+    /// Every byte and every decoded stream as well
+    Full,
+}
+
+impl From<Proof> for unlabel_core::Proof {
+    fn from(proof: Proof) -> Self {
+        match proof {
+            Proof::Structural => Self::Structural,
+            Proof::Full => Self::Full,
+        }
+    }
+}
+
+/// Print the man page or a completion script, for packagers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Generate {
+    #[command(subcommand)]
+    pub(crate) what: Generated,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generated {
+    /// The man page, unlabel(1)
+    Man,
+    /// A completion script
+    Completions {
+        /// For this shell
+        shell: Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Args::command().debug_assert();
+    }
+}

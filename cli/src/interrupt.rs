@@ -1,0 +1,45 @@
+//! Stopping on a signal.
+//!
+//! `signal-hook` rather than `ctrlc`: a flag is all that is needed, and it takes no thread to set one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Set when no further file is to be begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    flag: Arc<AtomicBool>,
+    by_signal: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// A flag that SIGINT and SIGTERM set. A second signal ends the process at once: everything visible is whole
+    /// even then.
+    pub(crate) fn on_signals() -> Self {
+        let stop = Self { flag: Arc::default(), by_signal: Arc::default() };
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag clear. Without handlers a signal ends the process.
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop.by_signal));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop.by_signal));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop.flag));
+        }
+        stop
+    }
+
+    /// The flag to look at before each file.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    /// Stops for another reason than a signal: nobody reads the report any more.
+    pub(crate) fn stop(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signal came.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.by_signal.load(Ordering::Relaxed)
+    }
+}

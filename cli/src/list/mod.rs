@@ -1,0 +1,137 @@
+//! `unlabel list`: the labels that files carry.
+
+mod print;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use unlabel_core::{ErrorKind, Limits, Listing, Result, batch};
+
+use self::print::Totals;
+use crate::args::List;
+use crate::exit::{Status, UsageError};
+use crate::input;
+use crate::interrupt::Stop;
+use crate::text::Paint;
+
+/// Lists the files that the options name, in their order, whoever is done first.
+///
+/// # Errors
+/// When standard input is named twice.
+pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
+    input::check(&options.paths, &[])?;
+    let stop = Stop::on_signals();
+    let printer = Mutex::new(Printer::new());
+    let paint = Paint::on(&io::stdout());
+    let limits = Limits::default();
+    let work = |(position, (path, found)): (usize, (PathBuf, Result<()>))| {
+        let listing = found.and_then(|()| input::open(&path, &limits)).and_then(|it| unlabel_core::list(&it, &limits));
+        let lines = Printed::new(&path, listing, options, paint);
+        let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.and_then(|lines| printer.print(position, lines)).is_err() {
+            stop.stop();
+        }
+    };
+    batch::for_each(files(&options.paths).enumerate(), input::jobs(None, &options.paths), stop.flag(), work)
+        .map_err(|error| UsageError::new(error.to_string()))?;
+
+    let mut printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let _ = printer.finish(options);
+    Ok(match &printer.totals {
+        _ if stop.is_interrupted() => Status::Interrupted,
+        totals if totals.unsupported + totals.failed > 0 => Status::SomeFailed,
+        // A reader that went away has seen what it wanted.
+        _ => Status::Success,
+    })
+}
+
+/// The files at and below the paths; what cannot be walked is an error in its place.
+fn files(paths: &[PathBuf]) -> impl Iterator<Item = (PathBuf, Result<()>)> + Send {
+    paths.iter().flat_map(|path| -> Box<dyn Iterator<Item = (PathBuf, Result<()>)> + Send> {
+        if input::is_stream(path) {
+            return Box::new(std::iter::once((path.clone(), Ok(()))));
+        }
+        Box::new(batch::entries([path.clone()], |_: &Path| false).map(move |entry| match entry {
+            Ok(entry) => (entry.path, Ok(())),
+            Err(error) => (error.path().unwrap_or(path).to_owned(), Err(error)),
+        }))
+    })
+}
+
+/// One file's listing, ready to be written.
+struct Printed {
+    out: String,
+    err: String,
+    totals: Totals,
+}
+
+impl Printed {
+    fn new(path: &Path, listing: Result<Listing>, options: &List, paint: Paint) -> io::Result<Self> {
+        let mut totals = Totals { files: 1, ..Totals::default() };
+        let (mut out, mut err) = (String::new(), String::new());
+        match listing {
+            Ok(listing) => {
+                let labels = print::labels(&listing.findings, options.all_kinds);
+                totals.labels = labels.len();
+                out = if options.json {
+                    print::json(path, &listing, &labels)?
+                } else {
+                    print::table(path, &listing, &labels, paint)
+                };
+            }
+            Err(error) => {
+                let is_unsupported = error.kind() == ErrorKind::Unsupported;
+                let outcome = if is_unsupported { "unsupported" } else { "failed" };
+                let count = if is_unsupported { &mut totals.unsupported } else { &mut totals.failed };
+                *count = 1;
+                if options.json {
+                    out = print::json_trouble(path, outcome, &error)?;
+                } else {
+                    err = print::trouble(path, outcome, &error);
+                }
+            }
+        }
+        Ok(Self { out, err, totals })
+    }
+}
+
+/// Writes listings in order: those that are ready too early wait.
+struct Printer {
+    next: usize,
+    waiting: BTreeMap<usize, Printed>,
+    totals: Totals,
+    started: Instant,
+}
+
+impl Printer {
+    fn new() -> Self {
+        Self { next: 0, waiting: BTreeMap::new(), totals: Totals::default(), started: Instant::now() }
+    }
+
+    fn print(&mut self, position: usize, printed: Printed) -> io::Result<()> {
+        self.waiting.insert(position, printed);
+        while let Some(Printed { out, err, totals }) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            self.totals.files += totals.files;
+            self.totals.labels += totals.labels;
+            self.totals.unsupported += totals.unsupported;
+            self.totals.failed += totals.failed;
+            io::stdout().write_all(out.as_bytes())?;
+            io::stderr().write_all(err.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, options: &List) -> io::Result<()> {
+        let mut out = io::stdout();
+        if options.json {
+            out.write_all(print::json_summary(&self.totals, self.started.elapsed())?.as_bytes())?;
+        } else if !options.quiet {
+            out.write_all(print::summary(&self.totals).as_bytes())?;
+        }
+        out.flush()
+    }
+}

@@ -1,0 +1,247 @@
+//! Listings, printed: a table per file, or a line of JSON.
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use unlabel_core::{Error, Findings, Kind, Listing, Site};
+
+use crate::report::{PathField, json_line, milliseconds, reason_after};
+use crate::text::{self, Colour, Paint, columns, count, cut, escape};
+
+/// Columns of a key or value in the table; JSON has them whole.
+const CELL_WIDTH: usize = 60;
+
+/// All sites of one label: one address with one value.
+#[derive(Debug)]
+pub(super) struct Label<'f> {
+    site: &'f Site,
+    places: Vec<&'f str>,
+}
+
+pub(super) fn labels(findings: &Findings, all_kinds: bool) -> Vec<Label<'_>> {
+    let mut labels: Vec<Label<'_>> = Vec::new();
+    for site in findings.sites.iter().filter(|site| all_kinds || site.kind == Kind::Custom) {
+        let same = |label: &&mut Label<'_>| label.site.address == site.address && label.site.value == site.value;
+        match labels.iter_mut().find(same) {
+            Some(label) => label.places.push(&site.place),
+            None => labels.push(Label { site, places: vec![&site.place] }),
+        }
+    }
+    labels
+}
+
+/// Counts over all files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) files: usize,
+    pub(super) labels: usize,
+    pub(super) unsupported: usize,
+    pub(super) failed: usize,
+}
+
+/// The listing of a file as a table.
+pub(super) fn table(path: &Path, listing: &Listing, labels: &[Label<'_>], paint: Paint) -> String {
+    let mut out = format!("{}\n", paint.paint(Colour::Bold, &text::path(path)));
+    for guard in &listing.findings.guards {
+        let _ = writeln!(out, "  {}", paint.paint(Colour::Yellow, &escape(&guard.barrier.to_string())));
+    }
+    if labels.is_empty() {
+        let _ = writeln!(out, "  no labels ({})", listing.format);
+        return out;
+    }
+    let mut rows = vec![["KEY", "VALUE", "FORMAT", "SITES"].map(String::from).to_vec()];
+    for label in labels {
+        let value = label.site.value.as_deref().map_or_else(|| "(not text)".into(), escape);
+        rows.push(vec![
+            cut(&escape(&label.site.key), CELL_WIDTH),
+            cut(&value, CELL_WIDTH),
+            listing.format.to_owned(),
+            sites(label),
+        ]);
+    }
+    out.push_str(&columns(&rows, "  "));
+    out
+}
+
+/// The address, and the places where it stands; places that are alike are counted.
+fn sites(label: &Label<'_>) -> String {
+    let mut places: Vec<(&str, usize)> = Vec::new();
+    for place in &label.places {
+        match places.iter_mut().find(|(known, _)| known == place) {
+            Some((_, times)) => *times += 1,
+            None => places.push((place, 1)),
+        }
+    }
+    let places: Vec<_> = places
+        .into_iter()
+        .map(|(place, times)| if times > 1 { format!("{} ({times} times)", escape(place)) } else { escape(place) })
+        .collect();
+    let barrier = label.site.barrier.as_ref().map_or_else(String::new, |barrier| format!(" [{barrier}]"));
+    format!("{} at {}{}", escape(&label.site.address), places.join(", "), escape(&barrier))
+}
+
+/// What went wrong with a file, as a line for people.
+pub(super) fn trouble(path: &Path, outcome: &str, error: &Error) -> String {
+    let reason = unlabel_core::Report::of_error(error, 0).reason.unwrap_or_default();
+    format!("{outcome}  {}: {}\n", text::path(path), reason_after(outcome, &reason))
+}
+
+/// The counts for people; nothing when there was one file.
+pub(super) fn summary(totals: &Totals) -> String {
+    if totals.files == 1 {
+        return String::new();
+    }
+    let mut out = format!("{}, {}", count(totals.files, "file"), count(totals.labels, "label"));
+    for (number, outcome) in [(totals.unsupported, "unsupported"), (totals.failed, "failed")] {
+        if number > 0 {
+            let _ = write!(out, ", {number} {outcome}");
+        }
+    }
+    out.push('\n');
+    out
+}
+
+#[derive(Serialize)]
+struct FileLine<'r> {
+    r#type: &'static str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    format: Option<&'static str>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    labels: Vec<LabelField<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LabelField<'r> {
+    key: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'r str>,
+    address: &'r str,
+    kind: &'static str,
+    sites: &'r [&'r str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    barrier: Option<String>,
+}
+
+impl<'r> From<&'r Label<'r>> for LabelField<'r> {
+    fn from(Label { site, places }: &'r Label<'r>) -> Self {
+        Self {
+            key: &site.key,
+            value: site.value.as_deref(),
+            address: &site.address,
+            kind: site.kind.name(),
+            sites: places,
+            barrier: site.barrier.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SummaryLine {
+    r#type: &'static str,
+    files: usize,
+    listed: usize,
+    unsupported: usize,
+    failed: usize,
+    labels: usize,
+    elapsed_ms: u64,
+}
+
+/// The listing of a file as a line of JSON.
+pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>]) -> io::Result<String> {
+    let PathField { text: path, bytes: path_bytes } = PathField::new(path);
+    json_line(&FileLine {
+        r#type: "file",
+        path,
+        path_bytes,
+        format: Some(listing.format),
+        outcome: "listed",
+        reason: None,
+        labels: labels.iter().map(LabelField::from).collect(),
+        guards: listing.findings.guards.iter().map(|guard| guard.barrier.to_string()).collect(),
+    })
+}
+
+/// What went wrong with a file, as a line of JSON.
+pub(super) fn json_trouble(path: &Path, outcome: &'static str, error: &Error) -> io::Result<String> {
+    let report = unlabel_core::Report::of_error(error, 0);
+    let PathField { text: path, bytes: path_bytes } = PathField::new(path);
+    json_line(&FileLine {
+        r#type: "file",
+        path,
+        path_bytes,
+        format: report.format,
+        outcome,
+        reason: report.reason,
+        labels: Vec::new(),
+        guards: Vec::new(),
+    })
+}
+
+/// The counts as a line of JSON.
+pub(super) fn json_summary(totals: &Totals, elapsed: Duration) -> io::Result<String> {
+    json_line(&SummaryLine {
+        r#type: "summary",
+        files: totals.files,
+        listed: totals.files - totals.unsupported - totals.failed,
+        unsupported: totals.unsupported,
+        failed: totals.failed,
+        labels: totals.labels,
+        elapsed_ms: milliseconds(elapsed),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(address: &str, value: &str, place: &str, kind: Kind) -> Site {
+        let key = address.split_once(':').unwrap().1.to_owned();
+        Site { key, address: address.into(), value: Some(value.into()), place: place.into(), kind, ..Site::default() }
+    }
+
+    fn listing() -> Listing {
+        let sites = vec![
+            site("info:id", "8888", "object 5 0", Kind::Custom),
+            site("info:Author", "Ann", "object 5 0", Kind::Standard),
+            site("info:id", "8888", "object 5 0", Kind::Custom),
+            site("info:id", "\x1b[2J", "object 9 0", Kind::Custom),
+        ];
+        Listing { format: "pdf", findings: Findings { sites, guards: Vec::new() } }
+    }
+
+    #[test]
+    fn sites_of_one_label_share_a_row_and_controls_are_spelled_out() {
+        let listing = listing();
+        let paint = Paint::off();
+        let table = table(Path::new("a.pdf"), &listing, &labels(&listing.findings, false), paint);
+        let rows: Vec<_> = table.lines().collect();
+        assert_eq!(
+            rows,
+            [
+                "a.pdf",
+                "  KEY  VALUE      FORMAT  SITES",
+                "  id   8888       pdf     info:id at object 5 0 (2 times)",
+                "  id   \\u{1b}[2J  pdf     info:id at object 9 0",
+            ]
+        );
+        assert_eq!(labels(&listing.findings, true).len(), 3);
+    }
+
+    #[test]
+    fn json_has_every_site() {
+        let listing = listing();
+        let line = json(Path::new("a.pdf"), &listing, &labels(&listing.findings, true)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["labels"][0]["sites"], serde_json::json!(["object 5 0", "object 5 0"]));
+        assert_eq!(value["labels"][1]["kind"], "standard");
+    }
+}

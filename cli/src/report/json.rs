@@ -1,0 +1,211 @@
+//! JSON Lines. Other programs rely on these names: add fields, never rename or remove one.
+//!
+//! Per file `{"type":"file",…}`, last `{"type":"summary",…}`. A path that is not UTF-8 is given with replacement
+//! characters in `path`, and exactly, in Base64, in `path_bytes`; the same for `output`.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use unlabel_core::{Left, Outcome};
+
+use super::{FileReport, Totals, milliseconds};
+
+/// A path as text, and as bytes where the text is not exact.
+#[derive(Debug)]
+pub(crate) struct PathField {
+    pub(crate) text: String,
+    pub(crate) bytes: Option<String>,
+}
+
+impl PathField {
+    pub(crate) fn new(path: &Path) -> Self {
+        let bytes = path.to_str().is_none().then(|| BASE64_STANDARD.encode(path.as_os_str().as_encoded_bytes()));
+        Self { text: path.to_string_lossy().into_owned(), bytes }
+    }
+}
+
+#[derive(Serialize)]
+struct FileLine<'r> {
+    r#type: &'static str,
+    path: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<&'r str>,
+    format: Option<&'static str>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'r str>,
+    labels: Vec<LabelField<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<LeftField<'r>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    copies: Vec<LeftField<'r>>,
+    bytes_in: u64,
+    bytes_out: u64,
+    bytes_written: u64,
+    proof: &'static str,
+    residue: usize,
+    #[serde(skip_serializing_if = "is_false")]
+    overrode_signature: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    hints: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_bytes: Option<&'r str>,
+    #[serde(skip_serializing_if = "is_false")]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct LabelField<'r> {
+    key: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'r str>,
+    status: &'static str,
+    sites: &'r [String],
+}
+
+#[derive(Serialize)]
+struct LeftField<'r> {
+    what: &'r str,
+    place: &'r str,
+    offset: u64,
+    reason: &'r str,
+}
+
+#[derive(Serialize)]
+struct SummaryLine {
+    r#type: &'static str,
+    files: usize,
+    clean: usize,
+    stripped: usize,
+    partial: usize,
+    refused: usize,
+    unsupported: usize,
+    failed: usize,
+    bytes_in: u64,
+    bytes_written: u64,
+    elapsed_ms: u64,
+    #[serde(skip_serializing_if = "is_false")]
+    interrupted: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    dry_run: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The value as one line.
+pub(crate) fn line(value: &impl Serialize) -> io::Result<String> {
+    let mut line = serde_json::to_string(value)?;
+    line.push('\n');
+    Ok(line)
+}
+
+pub(super) fn file(file: &FileReport, dry_run: bool) -> io::Result<String> {
+    let report = &file.report;
+    let path = PathField::new(&file.path);
+    let output = file.output.as_deref().map(PathField::new);
+    line(&FileLine {
+        r#type: "file",
+        path: &path.text,
+        path_bytes: path.bytes.as_deref(),
+        format: report.format,
+        outcome: report.outcome.name(),
+        reason: report.reason.as_deref(),
+        labels: report
+            .labels
+            .iter()
+            .map(|label| LabelField {
+                key: &label.key,
+                value: label.value.as_deref(),
+                status: label.status.name(),
+                sites: &label.sites,
+            })
+            .collect(),
+        left: left(&report.left),
+        copies: left(&report.copies),
+        bytes_in: report.bytes_in,
+        bytes_out: report.bytes_out,
+        bytes_written: file.bytes_written,
+        proof: report.proof.name(),
+        residue: report.residue,
+        overrode_signature: report.overrode_signature,
+        hints: &report.hints,
+        output: output.as_ref().map(|output| output.text.as_str()),
+        output_bytes: output.as_ref().and_then(|output| output.bytes.as_deref()),
+        dry_run,
+    })
+}
+
+fn left(entries: &[Left]) -> Vec<LeftField<'_>> {
+    entries
+        .iter()
+        .map(|Left { what, place, offset, reason }| LeftField { what, place, offset: *offset, reason })
+        .collect()
+}
+
+pub(super) fn summary(totals: &Totals, elapsed: Duration, interrupted: bool, dry_run: bool) -> io::Result<String> {
+    line(&SummaryLine {
+        r#type: "summary",
+        files: totals.files,
+        clean: totals.of(Outcome::Clean),
+        stripped: totals.of(Outcome::Stripped),
+        partial: totals.of(Outcome::Partial),
+        refused: totals.of(Outcome::Refused),
+        unsupported: totals.of(Outcome::Unsupported),
+        failed: totals.of(Outcome::Failed),
+        bytes_in: totals.bytes_in,
+        bytes_written: totals.bytes_written,
+        elapsed_ms: milliseconds(elapsed),
+        interrupted,
+        dry_run,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_contract_are_there() {
+        let mut report = unlabel_core::Report::new(Outcome::Refused, 7);
+        report.reason = Some("signed: all of it".into());
+        let report = FileReport { path: "a\n.docx".into(), report, bytes_written: 0, output: Some("b".into()) };
+        let line = file(&report, false).unwrap();
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"type":"file","path":"a\n.docx","format":null,"outcome":"refused","reason":"signed: all of it","#,
+                r#""labels":[],"bytes_in":7,"bytes_out":7,"bytes_written":0,"proof":"structural","residue":0,"output":"b"}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn counts_add_up() {
+        let mut totals = Totals::default();
+        let outcomes = [Outcome::Clean, Outcome::Stripped, Outcome::Failed, Outcome::Clean];
+        for outcome in outcomes {
+            let report = unlabel_core::Report::new(outcome, 10);
+            totals.add(&FileReport { path: "x".into(), report, bytes_written: 3, output: None });
+        }
+        assert!(!totals.is_success());
+        let line = summary(&totals, Duration::from_millis(5), true, false).unwrap();
+        assert_eq!(
+            line,
+            concat!(
+                r#"{"type":"summary","files":4,"clean":2,"stripped":1,"partial":0,"refused":0,"unsupported":0,"#,
+                r#""failed":1,"bytes_in":40,"bytes_written":12,"elapsed_ms":5,"interrupted":true}"#,
+                "\n"
+            )
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Reports: for people, and as JSON Lines for programs.
+
+mod human;
+mod json;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use unlabel_core::{Outcome, Report};
+
+use crate::text::Paint;
+
+pub(crate) use human::reason_after;
+pub(crate) use json::{PathField, line as json_line};
+
+/// What became of one file, and what was written for it.
+#[derive(Debug)]
+pub(crate) struct FileReport {
+    /// The input as it was named or found.
+    pub(crate) path: PathBuf,
+    /// What the core says of it, corrected where delivery failed.
+    pub(crate) report: Report,
+    /// Bytes that were written or copied to deliver the result.
+    pub(crate) bytes_written: u64,
+    /// Where the result is, if there is one.
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Counts over all files; they add up to `files`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) files: usize,
+    outcomes: [usize; 6],
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_written: u64,
+}
+
+impl Totals {
+    fn add(&mut self, file: &FileReport) {
+        self.files += 1;
+        if let Some(count) = self.outcomes.get_mut(file.report.outcome as usize) {
+            *count += 1;
+        }
+        self.bytes_in = self.bytes_in.saturating_add(file.report.bytes_in);
+        self.bytes_written = self.bytes_written.saturating_add(file.bytes_written);
+    }
+
+    pub(crate) fn of(&self, outcome: Outcome) -> usize {
+        self.outcomes.get(outcome as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether nothing that was asked for is left anywhere.
+    pub(crate) fn is_success(&self) -> bool {
+        self.of(Outcome::Clean) + self.of(Outcome::Stripped) == self.files
+    }
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) dry_run: bool,
+}
+
+/// Prints one report per file and a summary.
+///
+/// Each report is written by one call, so that lines of files that are worked on at the same time never mix.
+pub(crate) struct Printer {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    paint_out: Paint,
+    paint_err: Paint,
+    style: Style,
+    totals: Totals,
+    hints: BTreeSet<String>,
+    started: Instant,
+}
+
+impl Printer {
+    /// Data goes to standard output and words of trouble to standard error; all to the latter when the former takes
+    /// the file itself.
+    pub(crate) fn new(style: Style, is_filter: bool) -> Self {
+        let (out, paint_out): (Box<dyn Write + Send>, _) = if is_filter {
+            (Box::new(io::stderr()), Paint::on(&io::stderr()))
+        } else {
+            (Box::new(io::stdout()), Paint::on(&io::stdout()))
+        };
+        Self {
+            out,
+            err: Box::new(io::stderr()),
+            paint_out,
+            paint_err: Paint::on(&io::stderr()),
+            style,
+            totals: Totals::default(),
+            hints: BTreeSet::new(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Prints what became of a file.
+    ///
+    /// # Errors
+    /// When the report cannot be written, most often because its reader is gone.
+    pub(crate) fn file(&mut self, file: &FileReport) -> io::Result<()> {
+        self.totals.add(file);
+        self.hints.extend(file.report.hints.iter().cloned());
+        if self.style.json {
+            return self.out.write_all(json::file(file, self.style.dry_run)?.as_bytes());
+        }
+        let is_success = file.report.outcome.is_success();
+        if is_success && !self.style.quiet {
+            self.out.write_all(human::file(file, self.style.dry_run, self.paint_out).as_bytes())
+        } else if is_success {
+            Ok(())
+        } else {
+            self.err.write_all(human::file(file, self.style.dry_run, self.paint_err).as_bytes())
+        }
+    }
+
+    /// Prints the summary and the hints.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub(crate) fn finish(&mut self, interrupted: bool) -> io::Result<()> {
+        let elapsed = self.started.elapsed();
+        if !self.style.quiet {
+            let hints = human::hints(&self.hints, self.paint_err);
+            self.err.write_all(hints.as_bytes())?;
+        }
+        let summary = if self.style.json {
+            json::summary(&self.totals, elapsed, interrupted, self.style.dry_run)?
+        } else if self.style.quiet {
+            return Ok(());
+        } else {
+            human::summary(&self.totals, elapsed, interrupted)
+        };
+        self.out.write_all(summary.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+/// Milliseconds, for a summary.
+pub(crate) fn milliseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
