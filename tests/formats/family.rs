@@ -238,7 +238,9 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
 }
 
 /// Tags that follow from others, and may change when those go.
-const DERIVED: [&str; 9] = [
+const DERIVED: [&str; 10] = [
+    // What a removed Photoshop resource becomes.
+    "Photoshop:Photoshop_0x1387",
     "File:CurrentIPTCDigest",
     "Photoshop:IPTCDigest",
     "File:ExifByteOrder",
@@ -263,7 +265,11 @@ fn names(site: &Site) -> Vec<String> {
 fn tag_complaints(removed: &[&Site], stripped: &Stripped, before: &Tags, after: &Tags) -> Vec<String> {
     let diff = before.diff(after);
     let mut complaints = Vec::new();
-    let derived = |tag: &str| DERIVED.iter().any(|name| tag.contains(name));
+    // The maker's name tells readers how to read the MakerNote.
+    let maker = removed.iter().find(|site| site.address == "exif:Make").and_then(|site| site.value.as_deref());
+    let maker = maker.and_then(|maker| maker.split_whitespace().next());
+    let of_maker = |tag: &str| maker.is_some_and(|maker| tag.starts_with(maker) || tag.starts_with("MakerUnknown:"));
+    let derived = |tag: &str| DERIVED.iter().any(|name| tag.contains(name)) || of_maker(tag);
     let explained = |tag: &str, value: &str| {
         let name = squash(tag.rsplit(':').next().unwrap_or_default());
         let value = squash(value);

@@ -10,7 +10,6 @@
 )]
 
 mod corpus;
-mod examples;
 mod family;
 mod leak;
 mod malformed;

@@ -3,9 +3,9 @@
 
 pub mod deflate;
 pub mod iptc;
-mod nested;
+pub(crate) mod nested;
 pub mod photoshop;
-mod text;
+pub(crate) mod text;
 pub mod tiff;
 pub mod zip;
 

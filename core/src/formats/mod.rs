@@ -1,5 +1,6 @@
 //! The formats, and how one is recognised.
 
+mod jpeg;
 mod pdf;
 
 use std::fmt::Debug;
@@ -30,7 +31,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&pdf::Pdf];
+pub static FORMATS: &[&dyn Format] = &[&pdf::Pdf, &jpeg::Jpeg];
 
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {
