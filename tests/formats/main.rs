@@ -10,6 +10,7 @@
 )]
 
 mod corpus;
+mod examples;
 mod family;
 mod leak;
 mod malformed;
