@@ -38,7 +38,7 @@ use extension::Schema;
 /// let parsed = Packet::parse(packet, &Limits::default()).unwrap();
 /// let addresses: Vec<_> = parsed.sites().iter().map(|site| site.address.as_str()).collect();
 /// assert_eq!(addresses, ["xmp:dc:format", "xmp:dc:source"]);
-/// assert_eq!(parsed.edits(&[0], Layout::Preserve).unwrap(), [Edit::fill(137..151, b' ')]);
+/// assert_eq!(parsed.edits(&[0], Layout::Preserve).unwrap(), [Edit::fill(128..142, b' ')]);
 /// ```
 #[derive(Debug)]
 pub struct Packet {
