@@ -7,6 +7,8 @@ pub(crate) mod nested;
 pub mod photoshop;
 pub(crate) mod text;
 pub mod tiff;
+pub mod xml;
+pub mod xmp;
 pub mod zip;
 
 use std::fmt::Debug;
@@ -15,9 +17,6 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::plan::{Edit, Layout};
 use crate::survey::Site;
-
-pub mod xml;
-pub mod xmp;
 
 /// A metadata block that formats embed whole: an XMP packet, a TIFF structure, an IPTC record set.
 ///

@@ -2,6 +2,7 @@
 
 mod jpeg;
 mod pdf;
+mod png;
 
 use std::fmt::Debug;
 
@@ -31,7 +32,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&pdf::Pdf, &jpeg::Jpeg];
+pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &pdf::Pdf];
 
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {

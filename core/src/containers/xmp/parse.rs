@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::extension::Reader;
 use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_rdf, is_taken, standard_prefix};
 use super::{Declaration, Packet, Property};
+use crate::containers::text::is_aigc;
 use crate::containers::xml::{Attribute, Element, End, Event, Name, Scanner, Text, XML, is_blank};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -425,8 +426,7 @@ impl<'t> Walk<'t> {
 
     fn set_value(&mut self, site: usize, mut value: String, raw: &str) {
         let Some(site) = self.packet.sites.get_mut(site) else { return };
-        let is_mark = value.trim_start().starts_with('{') && value.contains("\"AIGC\"");
-        if is_mark && site.barrier.is_none() {
+        if is_aigc(&value) && site.barrier.is_none() {
             site.barrier = Some(protection());
         }
         if raw != value {
