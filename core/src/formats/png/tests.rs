@@ -41,6 +41,11 @@ fn international(text: &[u8], compressed: bool) -> Vec<u8> {
     build(*b"iTXt", &[XMP.as_bytes(), &[0, u8::from(compressed), 0, 0, 0], &text].concat())
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digit = |digit: u8| char::from_digit(u32::from(digit), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 fn labels(input: &[u8]) -> Vec<(String, Option<String>)> {
     let limits = Limits::default();
     let survey = Png.survey(input, &limits).unwrap();
@@ -112,7 +117,7 @@ fn a_chunk_becomes_filler_or_is_cut() {
 fn packets_are_edited_in_every_coding() {
     let packet = xmp("<v:id>8888-8888</v:id><v:x>1</v:x>");
     let profile = |bytes: &[u8]| {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(bytes);
         format!("\nxmp\n{:8}\n{hex}\n", bytes.len()).into_bytes()
     };
     for chunk in [
@@ -136,7 +141,7 @@ fn packets_are_edited_in_every_coding() {
 fn exif_is_a_block() {
     // One entry: ImageDescription "hidden!".
     let tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x0e\0\x02\0\0\0\x08\0\0\0\x1a\0\0\0\0hidden!\0";
-    let hex: String = b"Exif\0\0".iter().chain(tiff).map(|byte| format!("{byte:02X}")).collect();
+    let hex = hex(&[&b"Exif\0\0"[..], tiff].concat()).to_uppercase();
     let profile = format!("\nexif\n{:8}\n{}\n{}\n", 40, &hex[..72], &hex[72..]);
     for chunk in [build(*b"eXIf", tiff), compressed("Raw profile type exif", profile.as_bytes())] {
         let input = file(&[chunk]);

@@ -209,19 +209,19 @@ impl Profile {
 mod tests {
     use super::*;
 
-    fn read(kind: &[u8; 4], data: &[u8]) -> Text {
-        Text::read(data, *kind, &(0..data.len()))
+    fn read(kind: [u8; 4], data: &[u8]) -> Text {
+        Text::read(data, kind, &(0..data.len()))
     }
 
     #[test]
     fn fields_are_told_apart() {
-        let text = read(b"tEXt", b"key\0value");
+        let text = read(*b"tEXt", b"key\0value");
         assert_eq!((&*text.keyword, text.field.clone(), text.kind()), ("key", 4..9, Kind::Custom));
-        let text = read(b"zTXt", b"Title\0\0zlib");
+        let text = read(*b"zTXt", b"Title\0\0zlib");
         assert_eq!((text.field.clone(), text.is_compressed, text.kind()), (7..11, true, Kind::Standard));
-        let text = read(b"iTXt", b"k\0\x01\0de\0Schl\xc3\xbcssel\0text");
+        let text = read(*b"iTXt", b"k\0\x01\0de\0Schl\xc3\xbcssel\0text");
         assert_eq!((text.annotation, text.field, text.is_compressed), (4..18, 18..22, true));
-        for kind in [b"tEXt", b"zTXt", b"iTXt"] {
+        for kind in [*b"tEXt", *b"zTXt", *b"iTXt"] {
             for length in 0..5 {
                 let text = read(kind, b"k\0\0\0\0".get(..length).unwrap());
                 assert_eq!(text.field, length.min(text.field.start)..length);
@@ -233,14 +233,14 @@ mod tests {
     fn values_are_latin_or_utf8() {
         let limits = Limits::default();
         for (kind, data, want) in [
-            (b"tEXt", &b"k\0caf\xe9"[..], "caf\u{e9}"),
-            (b"tEXt", "k\0caf\u{e9}".as_bytes(), "caf\u{e9}"),
-            (b"iTXt", "k\0\0\0\0\0\u{4e2d}".as_bytes(), "\u{4e2d}"),
+            (*b"tEXt", &b"k\0caf\xe9"[..], "caf\u{e9}"),
+            (*b"tEXt", "k\0caf\u{e9}".as_bytes(), "caf\u{e9}"),
+            (*b"iTXt", "k\0\0\0\0\0\u{4e2d}".as_bytes(), "\u{4e2d}"),
         ] {
             assert_eq!(read(kind, data).value(data, &limits).unwrap(), want);
         }
         let data = b"k\0\0not zlib";
-        assert_eq!(read(b"zTXt", data).value(data, &limits), None);
+        assert_eq!(read(*b"zTXt", data).value(data, &limits), None);
     }
 
     #[test]
