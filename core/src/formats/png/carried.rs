@@ -21,6 +21,9 @@ const EXIF_HEADER: &[u8] = b"Exif\0\0";
 const XMP_HEADER: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const PHOTOSHOP_HEADER: &[u8] = b"Photoshop 3.0\0";
 
+/// White space that a text may get to reach its length.
+const MAX_BLANKS: usize = 48;
+
 /// A block and how it lies in its chunk.
 #[derive(Debug)]
 pub(super) struct Carried {
@@ -149,9 +152,9 @@ impl Carried {
         if !self.is_compressed {
             return Ok(self.replace(input, chunk, &text, layout));
         }
-        let exact =
-            (layout == Layout::Preserve).then(|| deflate_exact(&text, Wrapper::Zlib, self.field.len())).flatten();
-        let coded = exact.unwrap_or_else(|| deflate(&text, Wrapper::Zlib));
+        let same_length = || exactly(&text, self.field.len());
+        let coded = (layout == Layout::Preserve).then(same_length).flatten();
+        let coded = coded.unwrap_or_else(|| deflate(&text, Wrapper::Zlib));
         Ok(self.replace(input, chunk, &coded, layout))
     }
 
@@ -200,6 +203,16 @@ impl Carried {
         let range = chunk.range();
         vec![Edit::replace(range.start as u64..range.end as u64, new)]
     }
+}
+
+/// `text` coded in exactly `len` bytes, with white space behind it where only that makes the length come out.
+fn exactly(text: &[u8], len: usize) -> Option<Vec<u8>> {
+    let padded = |count: usize| {
+        // Spaces and newlines in no order that compresses well: each adds a little more than a bit.
+        let blanks = (0..count).map(|index| if (0xb5c3_91e4_u32 >> (index % 32)) & 1 == 0 { b' ' } else { b'\n' });
+        text.iter().copied().chain(blanks).collect::<Vec<_>>()
+    };
+    (0..=MAX_BLANKS).find_map(|count| deflate_exact(&padded(count), Wrapper::Zlib, len))
 }
 
 /// The block in a hex profile, and the length of the header before it.

@@ -138,6 +138,16 @@ fn packets_are_edited_in_every_coding() {
 }
 
 #[test]
+fn compressed_packets_keep_their_length_however_little_is_removed() {
+    for length in 0..60_usize {
+        let value: String = (0..length).map(|index| char::from(b'a' + (index * 7 % 26) as u8)).collect();
+        let input = file(&[international(&xmp(&format!("<v:id>{value}</v:id><v:z>1</v:z>")), true)]);
+        strip(&input, &["xmp:v:id"], Layout::Preserve);
+        strip(&input, &["xmp:v:z"], Layout::Preserve);
+    }
+}
+
+#[test]
 fn exif_is_a_block() {
     // One entry: ImageDescription "hidden!".
     let tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x0e\0\x02\0\0\0\x08\0\0\0\x1a\0\0\0\0hidden!\0";
