@@ -2,32 +2,47 @@
 
 use std::path::Path;
 
-use crate::family::{self, Case};
+use unlabel_core::Site;
+
+use crate::family::{self, Judge};
 use crate::oracle;
 
-fn worse(input: &Path, output: &Path) -> Option<String> {
-    let (before, after) = (oracle::qpdf_check(input), oracle::qpdf_check(output));
-    if after > before {
-        return Some(format!("qpdf --check answers {after}, before {before}"));
-    }
-    (oracle::pdf_pages(input) != oracle::pdf_pages(output)).then(|| "the pages render differently".into())
+struct Readers;
+
+struct Look {
+    check: i32,
+    pages: Option<Vec<u64>>,
+    content: Result<serde_json::Value, String>,
 }
 
-fn judge(case: &Case<'_>) -> Vec<String> {
-    let mut complaints: Vec<String> = worse(case.input_path, case.output_path).into_iter().collect();
-    match (oracle::open(case.input_path), oracle::open(case.output_path)) {
-        (Ok(before), Ok(after)) if before["content"] != after["content"] => {
-            complaints.push("pikepdf sees other page content".into());
-        }
-        (Ok(_), Err(error)) => complaints.push(format!("pikepdf refuses it: {error}")),
-        _ => {}
+impl Judge for Readers {
+    type Look = Look;
+
+    fn look(path: &Path, _: &[u8]) -> Look {
+        let content = oracle::open(path).map(|mut seen| seen["content"].take());
+        Look { check: oracle::qpdf_check(path), pages: oracle::pdf_pages(path), content }
     }
-    complaints
+
+    fn worse(input: &Look, output: &Look, _: &[Site]) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if output.check > input.check {
+            complaints.push(format!("qpdf --check answers {}, before {}", output.check, input.check));
+        }
+        if output.pages != input.pages {
+            complaints.push("the pages render differently".into());
+        }
+        match (&input.content, &output.content) {
+            (Ok(before), Ok(after)) if before != after => complaints.push("pikepdf sees other page content".into()),
+            (Ok(_), Err(error)) => complaints.push(format!("pikepdf refuses it: {error}")),
+            _ => {}
+        }
+        complaints
+    }
 }
 
 #[test]
 fn labels_go_and_nothing_else_does() {
-    family::judge_all("pdf", judge);
+    family::judge_all::<Readers>("pdf");
 }
 
 #[test]
@@ -37,5 +52,5 @@ fn a_label_that_another_program_wrote_leaves_no_trace() {
 
 #[test]
 fn damaged_files_are_refused_or_get_no_worse() {
-    family::damaged("pdf", worse);
+    family::damaged::<Readers>("pdf");
 }

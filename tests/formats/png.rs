@@ -2,23 +2,35 @@
 
 use std::path::Path;
 
-use crate::family::{self, Case};
+use unlabel_core::Site;
+
+use crate::family::{self, Judge};
 use crate::oracle;
 
-fn worse(input: &Path, output: &Path) -> Option<String> {
-    if oracle::accepts("pngcheck", &["-q"], input) && !oracle::accepts("pngcheck", &["-q"], output) {
-        return Some("pngcheck refuses the output".into());
-    }
-    (oracle::pixels(input) != oracle::pixels(output)).then(|| "the pixels differ".into())
-}
+struct Readers;
 
-fn judge(case: &Case<'_>) -> Vec<String> {
-    worse(case.input_path, case.output_path).into_iter().collect()
+impl Judge for Readers {
+    type Look = (bool, Result<String, String>);
+
+    fn look(path: &Path, _: &[u8]) -> Self::Look {
+        (oracle::accepts("pngcheck", &["-q"], path), oracle::pixels(path))
+    }
+
+    fn worse(input: &Self::Look, output: &Self::Look, _: &[Site]) -> Vec<String> {
+        let mut complaints = Vec::new();
+        if input.0 && !output.0 {
+            complaints.push("pngcheck refuses the output".into());
+        }
+        if input.1 != output.1 {
+            complaints.push("the pixels differ".into());
+        }
+        complaints
+    }
 }
 
 #[test]
 fn labels_go_and_nothing_else_does() {
-    family::judge_all("png", judge);
+    family::judge_all::<Readers>("png");
 }
 
 #[test]
@@ -28,5 +40,5 @@ fn a_label_that_another_program_wrote_leaves_no_trace() {
 
 #[test]
 fn damaged_files_are_refused_or_get_no_worse() {
-    family::damaged("png", worse);
+    family::damaged::<Readers>("png");
 }
