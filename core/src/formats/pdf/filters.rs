@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::value::{Dict, ValueKind, is_name};
-use crate::containers::deflate::{Wrapper, deflate_exact, inflate};
+use crate::containers::deflate::{Wrapper, deflate, deflate_exact, inflate};
 use crate::limits::Limits;
 
 /// How the data of a stream is coded, encryption aside.
@@ -74,6 +74,11 @@ impl Coding {
             return (plain.len() == length).then(|| plain.to_vec());
         }
         deflate_exact(&self.with_rows(plain), Wrapper::Zlib, length)
+    }
+
+    /// Codes `plain` as small as is worth the time.
+    pub(super) fn encode(self, plain: &[u8]) -> Vec<u8> {
+        if self.flate { deflate(&self.with_rows(plain), Wrapper::Zlib) } else { plain.to_vec() }
     }
 
     /// `plain` with the row marks that its predictor asks for: every row is predicted by nothing.
@@ -176,7 +181,6 @@ fn paeth(left: u8, up: u8, corner: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::containers::deflate::deflate;
     use crate::formats::pdf::lexer::Lexer;
 
     fn coding(dict: &str) -> Result<Coding, &'static str> {

@@ -16,6 +16,7 @@
 //! **What stays:** marked content, piece information, form fields, outlines, embedded files, the metadata inside of
 //! images: all of it content. A packet that is not well-formed XML is reported as hidden, and searched.
 
+mod compact;
 mod crypt;
 mod document;
 mod filters;

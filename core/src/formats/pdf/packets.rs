@@ -18,6 +18,8 @@ use crate::survey::{Guard, Removal, Site};
 #[derive(Debug)]
 pub(super) struct PacketHome {
     pub(super) home: Home,
+    /// Index of its object.
+    pub(super) object: usize,
     /// Its bytes in that home.
     range: Range<usize>,
     /// Nothing where the bytes are not well-formed: these are searched, but hold no site.
@@ -28,6 +30,11 @@ pub(super) struct PacketHome {
 }
 
 impl PacketHome {
+    /// Length in bytes.
+    pub(super) fn length(&self) -> usize {
+        self.range.len()
+    }
+
     /// Sites, each with its position in the file.
     pub(super) fn sites(&self) -> impl Iterator<Item = ((u64, Home, usize), Site)> + '_ {
         self.packet.iter().flat_map(Carrier::sites).enumerate().map(|(index, site)| {
@@ -109,17 +116,19 @@ fn open(document: &mut Document<'_>, index: usize) -> Result<PacketHome, &'stati
     };
     let bytes = document.text(home).get(range.clone()).unwrap_or_default();
     let packet = Packet::parse(bytes, document.limits).ok();
-    Ok(PacketHome { home, range, packet, place, offset })
+    Ok(PacketHome { home, object: index, range, packet, place, offset })
 }
 
-/// Shows every packet to the residue scan.
+/// Shows every packet to the residue scan. One that is not well-formed counts as content: the guard over it says
+/// already that labels may be hidden there, and what a search finds in it is reported as a copy.
 pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
     for packet in &survey.packets {
         let bytes = survey.document.text(packet.home).get(packet.range.clone()).unwrap_or_default();
+        let class = if packet.packet.is_some() { Class::Metadata } else { Class::Content };
         let claimed = packet.packet.as_ref().map(Carrier::claimed).unwrap_or_default();
         match packet.home {
-            Home::File => scan.raw_region(Class::Metadata, &packet.place, packet.offset as u64, bytes, &claimed),
-            Home::Coded(_) => scan.region(Class::Metadata, &packet.place, packet.offset as u64, bytes, &claimed),
+            Home::File => scan.raw_region(class, &packet.place, packet.offset as u64, bytes, &claimed),
+            Home::Coded(_) => scan.region(class, &packet.place, packet.offset as u64, bytes, &claimed),
         }
     }
 }

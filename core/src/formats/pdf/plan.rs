@@ -6,8 +6,10 @@ use std::ops::Range;
 use super::document::{Coded, Document, Home};
 use super::info::Indirect;
 use super::lexer::is_space;
+use super::packets::PacketHome;
 use super::residue::slack;
-use super::{PdfSurvey, Source};
+use super::walk::Role;
+use super::{PdfSurvey, Source, compact};
 use crate::error::{ErrorKind, Result};
 use crate::plan::{Edit, Layout, Plan};
 use crate::survey::{Barrier, Planned, Removal};
@@ -15,11 +17,23 @@ use crate::survey::{Barrier, Planned, Removal};
 /// Edits by the text they count in.
 type Edits = BTreeMap<Home, Vec<Edit>>;
 
-pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, _layout: Layout) -> Result<Planned> {
-    let layout = Layout::Preserve;
+pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
+    if layout == Layout::Compact && compact::applies(survey) {
+        let Planned { plan, left } = plan_as(survey, removal, Layout::Compact)?;
+        if let Some(followers) = compact::follow(&survey.document, plan.edits()) {
+            let edits = plan.edits().iter().cloned().chain(followers).collect();
+            return Ok(Planned { plan: Plan::new(edits, plan.input_len())?, left });
+        }
+    }
+    plan_as(survey, removal, Layout::Preserve)
+}
+
+/// The edits themselves, without what offsets need to follow them.
+fn plan_as(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
     let document = &survey.document;
     let mut edits = Edits::new();
-    blank_entries(survey, removal, &mut edits);
+    take_entries(survey, removal, layout, &mut edits);
+    let mut file = Vec::new();
     for (index, packet) in survey.packets.iter().enumerate() {
         let chosen = removal.sites.iter().filter_map(|&site| match survey.sources.get(site) {
             Some(Source::Packet(packet, within)) if *packet == index => Some(*within),
@@ -27,23 +41,57 @@ pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, _layout: Layou
         });
         let chosen: Vec<usize> = chosen.collect();
         let found = packet.edits(document, &chosen, removal, layout);
-        if !found.is_empty() {
-            edits.entry(packet.home).or_default().extend(found);
+        if found.is_empty() {
+            continue;
         }
+        if layout == Layout::Compact
+            && let Some(shorter) = shorten(document, packet, &found)?
+        {
+            file.extend(shorter);
+            continue;
+        }
+        let found =
+            if layout == Layout::Preserve { found } else { packet.edits(document, &chosen, removal, Layout::Preserve) };
+        edits.entry(packet.home).or_default().extend(found);
     }
-    let mut file = edits.remove(&Home::File).unwrap_or_default();
+    file.extend(edits.remove(&Home::File).unwrap_or_default());
     let mut left = Vec::new();
     for (home, edits) in edits {
         let Home::Coded(index) = home else { continue };
         let Some(coded) = document.coded.get(index) else { continue };
         match remake(document, coded, edits)? {
-            Some(remade) => file.extend(remade),
+            Some(remade) => file.push(remade),
             None => left.extend(sites_in(survey, removal, home)),
         }
     }
     file.extend(stale(survey, removal, &file));
+    left.sort_by_key(|&(site, _)| site);
     let input_len = document.input.len() as u64;
     Ok(Planned { plan: Plan::new(file, input_len)?, left })
+}
+
+/// The edits that make the stream of a packet shorter; nothing where its length cannot follow.
+fn shorten(document: &Document<'_>, packet: &PacketHome, edits: &[Edit]) -> Result<Option<Vec<Edit>>> {
+    let mut edits = edits.to_vec();
+    let length = match packet.home {
+        Home::File => {
+            let taken = |edit: &Edit| (edit.range.end - edit.range.start).saturating_sub(edit.with.len()) as usize;
+            packet.length().checked_sub(edits.iter().map(taken).sum())
+        }
+        Home::Coded(index) => {
+            let Some(coded) = document.coded.get(index) else { return Ok(None) };
+            let plain = Plan::new(edits, coded.plain.len() as u64)?.apply(&coded.plain)?;
+            let data = coded.coding.encode(&plain);
+            let length = data.len();
+            edits = vec![Edit::replace(coded.data.start as u64..coded.data.end as u64, data)];
+            (length <= coded.data.len()).then_some(length)
+        }
+    };
+    let length = length.and_then(|length| compact::set_length(document, packet.object, length));
+    Ok(length.map(|length| {
+        edits.push(length);
+        edits
+    }))
 }
 
 /// The chosen sites of one home, as ones that stay.
@@ -57,12 +105,19 @@ fn sites_in(survey: &PdfSurvey<'_>, removal: &Removal<'_>, home: Home) -> Vec<(u
     removal.sites.iter().filter(stands_in).map(|&site| (site, barrier())).collect()
 }
 
-/// Blanks the chosen entries of information dictionaries, and values in objects of their own that nothing else names.
-fn blank_entries(survey: &PdfSurvey<'_>, removal: &Removal<'_>, edits: &mut Edits) {
+/// Takes out the chosen entries of information dictionaries, and empties objects that hold their values and that
+/// nothing else names.
+fn take_entries(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout, edits: &mut Edits) {
     let mut indirect: HashMap<u32, (&Indirect, usize)> = HashMap::new();
     for &site in removal.sites {
         let Some(Source::Info(entry)) = survey.sources.get(site) else { continue };
-        edits.entry(entry.home).or_default().push(blank(&entry.range));
+        let edit = if layout == Layout::Compact {
+            let range = compact::with_space(survey.document.text(entry.home), &entry.range);
+            Edit::delete(range.start as u64..range.end as u64)
+        } else {
+            blank(&entry.range)
+        };
+        edits.entry(entry.home).or_default().push(edit);
         if let Some(value) = &entry.indirect {
             indirect.entry(value.number).or_insert((value, 0)).1 += 1;
         }
@@ -94,23 +149,28 @@ fn nothing(range: &Range<usize>) -> Edit {
 }
 
 /// The edit that puts the edited text of a coded stream in its place.
-fn remake(document: &Document<'_>, coded: &Coded, edits: Vec<Edit>) -> Result<Option<Vec<Edit>>> {
+fn remake(document: &Document<'_>, coded: &Coded, edits: Vec<Edit>) -> Result<Option<Edit>> {
     let plain = Plan::new(edits, coded.plain.len() as u64)?.apply(&coded.plain)?;
-    let length = coded.data.len();
     let Some(object) = document.walk.objects.get(coded.object) else { return Ok(None) };
-    let Ok(cipher) =
-        document.crypt.stream_cipher(object.id, object.role == super::walk::Role::Metadata, coded.coding.exempt)
-    else {
-        return Ok(None);
+    let is_metadata = object.role == Role::Metadata;
+    let Ok(cipher) = document.crypt.stream_cipher(object.id, is_metadata, coded.coding.exempt) else { return Ok(None) };
+    let old = document.input.get(coded.data.clone()).unwrap_or_default();
+    let fit = |plain: &[u8]| match &cipher {
+        None => coded.coding.encode_exact(plain, old.len()),
+        Some(cipher) => cipher
+            .plain_lengths(old.len())
+            .find_map(|length| cipher.encrypt(&coded.coding.encode_exact(plain, length)?, old)),
     };
-    let _ = cipher;
     // Where no filler fits, white space at the end of the text changes how the code falls.
-    for spaces in 0..24 {
-        let mut plain = plain.clone();
-        plain.resize(plain.len() + spaces, b' ');
-        if let Some(data) = coded.coding.encode_exact(&plain, length) {
-            return Ok(Some(vec![Edit::replace(coded.data.start as u64..coded.data.end as u64, data)]));
+    let mut plain = plain;
+    for _ in 0..24 {
+        if let Some(data) = fit(&plain) {
+            return Ok(Some(Edit::replace(coded.data.start as u64..coded.data.end as u64, data)));
         }
+        if !coded.coding.flate {
+            break;
+        }
+        plain.push(b' ');
     }
     Ok(None)
 }

@@ -239,6 +239,14 @@ impl Section {
             Table::Stream { rows, .. } => rows.len() as u64,
         }
     }
+
+    /// The subsections of a classic table.
+    pub(super) fn subsections(&self) -> &[Subsection] {
+        match &self.table {
+            Table::Classic(subsections) => subsections,
+            Table::Stream { .. } => &[],
+        }
+    }
 }
 
 fn stream_entry(row: &[u8], widths: [usize; 3]) -> Option<Place> {
