@@ -1,6 +1,7 @@
 //! The formats, and how one is recognised.
 
 mod jpeg;
+mod ooxml;
 mod pdf;
 mod png;
 
@@ -32,7 +33,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &pdf::Pdf];
+pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &pdf::Pdf, &ooxml::Ooxml];
 
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {

@@ -203,6 +203,25 @@ fn descriptor_len(after: &[u8], entry: &Entry) -> u8 {
     form.map_or(0, |(.., len)| len)
 }
 
+/// The names of up to `most` members, by the directory alone; nothing when there is none. For telling formats apart.
+pub fn names(input: &[u8], most: usize) -> Vec<&[u8]> {
+    let Ok(Located { directory, .. }) = locate(input) else { return Vec::new() };
+    let bytes = input.get(directory.start as usize..directory.end as usize).unwrap_or_default();
+    let mut cursor = Cursor::new(bytes);
+    let mut next = || -> Option<&[u8]> {
+        if !cursor.starts_with(RECORD) {
+            return None;
+        }
+        cursor.skip(28).ok()?;
+        let [name, extra, comment] = [cursor.u16_le().ok()?, cursor.u16_le().ok()?, cursor.u16_le().ok()?];
+        cursor.skip(12).ok()?;
+        let name = cursor.take(usize::from(name)).ok()?;
+        cursor.skip(usize::from(extra) + usize::from(comment)).ok()?;
+        Some(name)
+    };
+    std::iter::from_fn(&mut next).take(most).collect()
+}
+
 /// Finds the end records and the directory: the last that reaches the end of the file and has members; failing that,
 /// one with other bytes behind it, or one without members (which fits anywhere, inside a comment too).
 fn locate(input: &[u8]) -> Result<Located> {

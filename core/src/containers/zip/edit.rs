@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::{Archive, Entry, GROWTH_HINT, LOCAL_LEN, Stale, StaleKind, ZIP64, extras};
 use crate::containers::deflate::{Wrapper, deflate, deflate_exact};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
 
 /// Signature that opens the body of a growth hint, least bytes of one with its header, and the most an extra area
@@ -77,12 +76,12 @@ impl Archive<'_> {
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict), [`Encrypted`](ErrorKind::Encrypted) or
-    /// [`Unsupported`](ErrorKind::Unsupported) when a member has an [`obstacle`](Self::obstacle) or its old data does
-    /// not match its CRC-32.
-    pub fn edits(&self, request: &Request<'_>, limits: &Limits) -> Result<Vec<Edit>> {
+    /// [`Unsupported`](ErrorKind::Unsupported) when a member has an [`obstacle`](Self::obstacle). The old data is
+    /// not decoded again; whether it matches its CRC-32 is for the caller to ask before.
+    pub fn edits(&self, request: &Request<'_>) -> Result<Vec<Edit>> {
         let mut records = Vec::with_capacity(request.changes.len());
         for change in request.changes {
-            records.push(self.record(change, request, limits)?);
+            records.push(self.record(change, request)?);
         }
         let resized = |record: &Record| record.bytes.len() as u64 != record.range.end - record.range.start;
         let cuts = |stale: &&Stale| request.layout == Layout::Compact && stale.kind == StaleKind::Gap;
@@ -120,17 +119,12 @@ impl Archive<'_> {
     }
 
     /// The new record of a member.
-    fn record(&self, change: &Change, request: &Request<'_>, limits: &Limits) -> Result<Record> {
-        if let Some(barrier) = self.obstacle(change.entry) {
+    fn record(&self, change: &Change, request: &Request<'_>) -> Result<Record> {
+        if let Some(barrier) = self.obstacle(change.entry, None) {
             let at = self.entries.get(change.entry).map_or(0, |entry| entry.header);
             return Err(Error::new(barrier.kind, barrier.reason).at(at));
         }
-        let old = self.read(change.entry, limits)?;
         let (entry, _) = self.coded(change.entry)?;
-        if crc32fast::hash(&old) != entry.crc {
-            let reason = "the CRC-32 of a ZIP member does not match its data";
-            return Err(Error::new(ErrorKind::Conflict, reason).at(entry.header));
-        }
         let mut fields = self.local_fields(entry, request.stale);
         let (coded, data) = self.coded_to_fit(entry, change, request, &mut fields);
         let new_len = coded.len() as u64;

@@ -20,6 +20,7 @@ mod slack;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use directory::names;
 pub use edit::{Change, Request};
 pub use slack::{Stale, StaleKind};
 
@@ -170,8 +171,8 @@ impl<'a> Archive<'a> {
         self.end.comment.clone()
     }
 
-    /// Why a member cannot be edited, if so.
-    pub fn obstacle(&self, index: usize) -> Option<Barrier> {
+    /// Why a member cannot be edited, if so; `decoded` is its data, as far as it has been [read](Self::read).
+    pub fn obstacle(&self, index: usize, decoded: Option<&[u8]>) -> Option<Barrier> {
         let entry = self.entries.get(index)?;
         if entry.is_encrypted() {
             return Some(Barrier::new(ErrorKind::Encrypted, "the ZIP member is encrypted"));
@@ -180,7 +181,9 @@ impl<'a> Archive<'a> {
             let reason = format!("the ZIP member is compressed by method {}", entry.method);
             return Some(Barrier::new(ErrorKind::Unsupported, reason));
         }
-        entry.flaw.map(|flaw| Barrier::new(ErrorKind::Conflict, flaw))
+        let wrong_crc = decoded.is_some_and(|decoded| crc32fast::hash(decoded) != entry.crc);
+        let flaw = entry.flaw.or(wrong_crc.then_some("the CRC-32 of the ZIP member does not match its data"));
+        flaw.map(|flaw| Barrier::new(ErrorKind::Conflict, flaw))
     }
 
     /// The decoded data of a member, held whole. Stored data is borrowed from the input.
@@ -188,8 +191,8 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// [`LimitExceeded`](ErrorKind::LimitExceeded) over [`Limits::part_bytes`], [`Encrypted`](ErrorKind::Encrypted) or
     /// [`Unsupported`](ErrorKind::Unsupported) where it cannot be decoded, [`Malformed`](ErrorKind::Malformed) when
-    /// the data is broken or not as long as the directory says. The CRC-32 is not compared here; [`Archive::edits`]
-    /// refuses a member whose old data does not match it.
+    /// the data is broken or not as long as the directory says. The CRC-32 is compared by
+    /// [`obstacle`](Self::obstacle).
     pub fn read(&self, index: usize, limits: &Limits) -> Result<Cow<'a, [u8]>> {
         let (entry, coded) = self.coded(index)?;
         limits.check_part(entry.size).map_err(|error| error.at(entry.header))?;
@@ -216,6 +219,11 @@ impl<'a> Archive<'a> {
         let limit = limit_bytes.min(entry.size);
         let inflated = deflate::inflate_windows(coded, Wrapper::Raw, limit, window);
         inflated.map(drop).map_err(|error| error.rebased(entry.data().start))
+    }
+
+    /// The data of a member as it stands in the file; nothing when there is no such member.
+    pub fn coded_bytes(&self, index: usize) -> &'a [u8] {
+        self.entries.get(index).map(|entry| self.bytes(entry.data())).unwrap_or_default()
     }
 
     /// A member and its coded data, if it can be decoded.

@@ -208,7 +208,7 @@ proptest! {
         for (index, member) in writer.members.iter().enumerate() {
             prop_assert_eq!(archive.name(index), member.name.as_bytes());
             prop_assert_eq!(&archive.read(index, &limits()).unwrap()[..], &member.data[..]);
-            prop_assert_eq!(archive.obstacle(index), None);
+            prop_assert_eq!(archive.obstacle(index, Some(&member.data)), None);
         }
         let gaps: u64 = archive.gaps().iter().map(|gap| gap.end - gap.start).sum();
         let written: usize = writer.members.iter().map(|member| member.gap.len()).sum();
@@ -233,7 +233,7 @@ proptest! {
             .collect();
         let layout = if compact { Layout::Compact } else { Layout::Preserve };
         let request = Request { changes: &changes, stale: &[], layout, growth_hint };
-        let plan = Plan::new(archive.edits(&request, &limits()).unwrap(), bytes.len() as u64).unwrap();
+        let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
         let output = plan.apply(&bytes).unwrap();
         prop_assert_eq!(plan.keeps_length(), plan.edits().iter().all(crate::plan::Edit::keeps_length));
         let result = Archive::parse(&output, &limits()).unwrap();
@@ -241,7 +241,7 @@ proptest! {
         prop_assert_eq!(result.prefix, archive.prefix);
         for (index, member) in writer.members.iter().enumerate() {
             let read = result.read(index, &limits()).unwrap();
-            prop_assert_eq!(result.obstacle(index), None);
+            prop_assert_eq!(result.obstacle(index, Some(&read)), None);
             prop_assert_eq!(crc32fast::hash(&read), result.entries()[index].crc);
             if let Some(change) = changes.iter().find(|change| change.entry == index) {
                 let spaces = read.len() - change.data.len();
@@ -270,7 +270,7 @@ proptest! {
                 .collect();
             for change in &changes {
                 let request = Request { changes: std::slice::from_ref(change), stale: &[], layout: Layout::Preserve, growth_hint: true };
-                if let Ok(edits) = archive.edits(&request, &limits()) {
+                if let Ok(edits) = archive.edits(&request) {
                     Plan::new(edits, len as u64).unwrap();
                 }
             }
@@ -284,7 +284,7 @@ fn one_change(bytes: &[u8], data: &[u8], layout: Layout, growth_hint: bool) -> (
     let archive = Archive::parse(bytes, &limits()).unwrap();
     let changes = [Change { entry: 0, data: data.to_vec(), spaces_at: None }];
     let request = Request { changes: &changes, stale: &[], layout, growth_hint };
-    let plan = Plan::new(archive.edits(&request, &limits()).unwrap(), bytes.len() as u64).unwrap();
+    let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
     (plan.apply(bytes).unwrap(), plan.keeps_length())
 }
 
@@ -342,7 +342,7 @@ fn stale_copies_are_found_and_cleared() {
     for layout in [Layout::Preserve, Layout::Compact] {
         for changes in [&changes[..], &[]] {
             let request = Request { changes, stale: &stale, layout, growth_hint: true };
-            let plan = Plan::new(archive.edits(&request, &limits()).unwrap(), bytes.len() as u64).unwrap();
+            let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
             let output = plan.apply(&bytes).unwrap();
             assert_eq!(output.len() < bytes.len(), layout == Layout::Compact);
             let result = Archive::parse(&output, &limits()).unwrap();
@@ -364,13 +364,13 @@ fn what_cannot_be_edited_says_why() {
     bytes[directory + 8] |= 1;
     bytes[6] |= 1;
     let encrypted = Archive::parse(&bytes, &limits()).unwrap();
-    assert_eq!(encrypted.obstacle(0).unwrap().kind, ErrorKind::Encrypted);
+    assert_eq!(encrypted.obstacle(0, None).unwrap().kind, ErrorKind::Encrypted);
     assert_eq!(encrypted.read(0, &limits()).unwrap_err().kind(), ErrorKind::Encrypted);
 
     let mut bytes = archive(&[("a.xml", b"abc")]);
     bytes[30] = b'b';
     let renamed = Archive::parse(&bytes, &limits()).unwrap();
-    assert_eq!(renamed.obstacle(0).unwrap().kind, ErrorKind::Conflict);
+    assert_eq!(renamed.obstacle(0, None).unwrap().kind, ErrorKind::Conflict);
     assert_eq!(&renamed.read(0, &limits()).unwrap()[..], b"abc");
 }
 

@@ -1,0 +1,57 @@
+//! What the XML signatures of a package list (ECMA-376 part 2, chapter 12): parts by `Reference`, relationships by
+//! `RelationshipReference` and `RelationshipsGroupReference` inside a reference to a relationships part.
+
+use std::collections::HashSet;
+
+use crate::containers::xml::{Event, Scanner, Text};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+
+use super::package::normal;
+
+/// The parts and relationships that some signature covers.
+#[derive(Debug, Default)]
+pub(super) struct Signatures {
+    parts: HashSet<String>,
+    /// Ids and types of relationships of the package as a whole.
+    relationships: HashSet<String>,
+}
+
+impl Signatures {
+    /// Takes in one signature part.
+    pub(super) fn add(&mut self, bytes: &[u8], limits: &Limits) -> Result<()> {
+        let text = Text::decode(bytes, limits)?;
+        let mut scanner = Scanner::new(&text, limits);
+        let mut listed = String::new();
+        let mut is_signature = false;
+        while let Some(event) = scanner.next()? {
+            let element = match event {
+                Event::Start(element) => element,
+                Event::Doctype(_) => return Err(Error::unsupported("a signature with a document type declaration")),
+                _ => continue,
+            };
+            is_signature |= element.name.local == "Signature";
+            match element.name.local {
+                "Reference" => {
+                    let uri = element.value("", "URI").unwrap_or_default();
+                    listed = if uri.starts_with('#') { String::new() } else { normal(&uri) };
+                    if !listed.is_empty() && listed.strip_suffix(".rels").is_none() {
+                        self.parts.insert(listed.clone());
+                    }
+                }
+                "RelationshipReference" | "RelationshipsGroupReference" if listed == "_rels/.rels" => {
+                    let named = element.value("", "SourceId").or_else(|| element.value("", "SourceType"));
+                    self.relationships.extend(named.map(std::borrow::Cow::into_owned));
+                }
+                _ => {}
+            }
+        }
+        if is_signature { Ok(()) } else { Err(Error::unsupported("a signature part without a signature")) }
+    }
+
+    /// Whether a signature lists `part` or one of its relationships, given as pairs of id and type.
+    pub(super) fn covers<'r>(&self, part: &str, mut relationships: impl Iterator<Item = (&'r str, &'r str)>) -> bool {
+        self.parts.contains(part)
+            || relationships.any(|(id, kind)| self.relationships.contains(id) || self.relationships.contains(kind))
+    }
+}
