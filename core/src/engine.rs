@@ -260,22 +260,23 @@ impl Engine {
                 report.outcome = Outcome::Refused;
                 report.reason = Some(barrier.to_string());
             }
-            self.describe(&mut report, findings, &blocked, &[]);
+            self.describe(&mut report, findings, &blocked, &[], &[]);
             let is_clean = report.outcome == Outcome::Clean;
             let payload = is_clean.then(|| Payload::new(source.clone(), Plan::identity(source.len())));
             return Ok(Cleaned { report, payload });
         }
 
         let Removed { payload, hits, mut left } = self.remove(format, source, survey.as_ref(), &removable)?;
+        let (residue, copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
         report.outcome = if left.len() == chosen.len() { Outcome::Refused } else { Outcome::Stripped };
-        if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && !residual(&hits)) {
+        if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && residue.is_empty()) {
             report.outcome = Outcome::Partial;
         }
         report.reason = left.first().map(|(_, barrier)| barrier).or(hidden).map(ToString::to_string);
         report.overrode_signature = self.allow_signed && overrides(findings, &removable);
-        self.describe(&mut report, findings, &left, &hits);
+        self.describe(&mut report, findings, &left, &residue, &copies);
 
         let delivers =
             report.outcome == Outcome::Stripped || (report.outcome == Outcome::Partial && self.allow_partial);
@@ -340,37 +341,51 @@ impl Engine {
         !(barrier.kind == ErrorKind::Signed && self.allow_signed)
     }
 
-    fn describe(&self, report: &mut Report, findings: &Findings, left: &[(usize, Barrier)], hits: &[Hit]) {
-        let (labels, addresses) = label_reports(&self.selector, findings, left, hits);
-        report.labels = labels;
-        report.hints = addresses;
+    fn describe(
+        &self,
+        report: &mut Report,
+        findings: &Findings,
+        left: &[(usize, Barrier)],
+        residue: &[Hit],
+        copies: &[Hit],
+    ) {
+        (report.labels, report.hints) = label_reports(&self.selector, findings, left, residue);
+        let left = left.iter().filter_map(|(index, barrier)| Some((findings.sites.get(*index)?, barrier)));
         report.left = left
-            .iter()
-            .filter_map(|(index, barrier)| {
-                let site = findings.sites.get(*index)?;
-                Some(Left {
-                    what: site.address.clone(),
-                    place: site.place.clone(),
-                    offset: site.offset,
-                    reason: barrier.to_string(),
-                })
+            .map(|(site, barrier)| Left {
+                what: site.address.clone(),
+                place: site.place.clone(),
+                offset: site.offset,
+                reason: barrier.to_string(),
             })
+            .chain(residue.iter().map(|hit| copy_of(hit, "which no rule of the format explains")))
             .collect();
-        for hit in hits {
-            let entry = Left {
-                what: hit.label.clone(),
-                place: hit.place.clone(),
-                offset: hit.offset,
-                reason: format!("a copy of its {} that no rule of the format explains", hit.half.name()),
-            };
-            if hit.class == Class::Content {
-                report.copies.push(entry);
-            } else {
-                report.residue += 1;
-                report.reason.get_or_insert_with(|| format!("residue: {} is still in {}", entry.what, entry.place));
-                report.left.push(entry);
-            }
+        report.copies = copies.iter().map(|hit| copy_of(hit, "which is not this label")).collect();
+        report.residue = residue.len();
+        if let Some(hit) = residue.first() {
+            report.reason.get_or_insert_with(|| format!("residue: {} is still in {}", hit.label, hit.place));
         }
+    }
+}
+
+/// Whether a hit is a trace of the label. What stands in the document itself never is. A standard field was meant by
+/// its address, so the same words in another described place (a maker note, a field of another program) are another
+/// fact; in bytes that no reader looks at they are an old copy of the field.
+fn is_residue(hit: &Hit, findings: &Findings) -> bool {
+    let is_standard = || findings.sites.iter().any(|site| site.address == hit.label && site.kind == Kind::Standard);
+    match hit.class {
+        Class::Slack => true,
+        Class::Metadata => !is_standard(),
+        Class::Content => false,
+    }
+}
+
+fn copy_of(hit: &Hit, why: &str) -> Left {
+    Left {
+        what: hit.label.clone(),
+        place: hit.place.clone(),
+        offset: hit.offset,
+        reason: format!("a copy of its {}, {why}", hit.half.name()),
     }
 }
 
@@ -396,10 +411,6 @@ fn with_path<T>(source: &Source, work: impl FnOnce() -> Result<T>) -> Result<T> 
 
 fn positions(sites: &[Site], wanted: impl Fn(&Site) -> bool) -> Vec<usize> {
     sites.iter().enumerate().filter(|(_, site)| wanted(site)).map(|(index, _)| index).collect()
-}
-
-fn residual(hits: &[Hit]) -> bool {
-    hits.iter().any(|hit| hit.class != Class::Content)
 }
 
 /// Whether a signature covers the file or one of these sites.

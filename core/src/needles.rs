@@ -81,6 +81,17 @@ enum Width {
     Coded,
 }
 
+impl Width {
+    /// An occurrence without the zero byte at its edge, which in the other byte order belongs to the neighbour.
+    fn letters(self, range: Range<usize>) -> Range<usize> {
+        match self {
+            Self::Utf16Le => range.start..range.end - 1,
+            Self::Utf16Be => range.start + 1..range.end,
+            Self::One | Self::Coded => range,
+        }
+    }
+}
+
 impl Needles {
     /// Needles for `labels`: name, key and value of each. The name is for reports; key or value may be absent because
     /// it is not text of the file (the key of a numbered EXIF tag, the value of a binary property).
@@ -136,7 +147,7 @@ impl Needles {
                 short_keys.insert(needle.label, range.end);
             }
             if counts {
-                found.push(Occurrence { range, label: needle.label, half: needle.half });
+                found.push(Occurrence { range: needle.width.letters(range), label: needle.label, half: needle.half });
             }
         }
         found

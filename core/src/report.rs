@@ -113,7 +113,8 @@ pub struct Report {
     pub labels: Vec<LabelReport>,
     /// What had to stay.
     pub left: Vec<Left>,
-    /// Visible copies of a removed value in the document itself; reported, never edited. Only a full proof looks.
+    /// The words of a removed value where they are not this label: in the document itself (only a full proof looks
+    /// there), and for a standard field in other described places. Reported, never edited.
     pub copies: Vec<Left>,
     /// Length of the input in bytes.
     pub bytes_in: u64,

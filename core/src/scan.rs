@@ -28,7 +28,7 @@ impl Proof {
 /// What the bytes of a region are to the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// Bytes that hold labels or describe the document. What no site claims here must not name a removed label.
+    /// Bytes that hold labels or describe the document. What no site claims here must not name a removed custom label.
     Metadata,
     /// Bytes that no reader looks at: gaps, padding, free space, superseded revisions, trailers.
     Slack,

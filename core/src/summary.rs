@@ -1,7 +1,7 @@
 //! From sites to the labels of a report.
 
 use crate::report::{LabelReport, Status};
-use crate::scan::{Class, Hit};
+use crate::scan::Hit;
 use crate::selector::{Choice, Rule, Selector};
 use crate::survey::{Barrier, Findings, Kind, Site};
 
@@ -10,9 +10,9 @@ pub(crate) fn label_reports(
     selector: &Selector,
     findings: &Findings,
     left: &[(usize, Barrier)],
-    hits: &[Hit],
+    residue: &[Hit],
 ) -> (Vec<LabelReport>, Vec<String>) {
-    let mut summary = Summary { selector, findings, left, hits, reported: vec![false; findings.sites.len()] };
+    let mut summary = Summary { selector, findings, left, residue, reported: vec![false; findings.sites.len()] };
     let mut labels = Vec::new();
     let mut addresses = Vec::new();
     for (index, rule) in selector.rules().iter().enumerate() {
@@ -30,7 +30,7 @@ struct Summary<'s> {
     selector: &'s Selector,
     findings: &'s Findings,
     left: &'s [(usize, Barrier)],
-    hits: &'s [Hit],
+    residue: &'s [Hit],
     reported: Vec<bool>,
 }
 
@@ -66,7 +66,7 @@ impl Summary<'_> {
 
     fn status_of(&self, position: usize, site: &Site) -> Status {
         let stays = self.left.iter().any(|(left, _)| *left == position);
-        let has_copy = self.hits.iter().any(|hit| hit.class != Class::Content && hit.label == site.address);
+        let has_copy = self.residue.iter().any(|hit| hit.label == site.address);
         if stays || has_copy { Status::Refused } else { Status::Removed }
     }
 

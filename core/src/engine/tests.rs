@@ -6,7 +6,8 @@ use crate::scan::Scan;
 use crate::survey::Planned;
 
 /// `key=value` is a label; a leading `s` before `:` signs it, `p` protects it, `x` cannot be planned, `.` makes it a
-/// standard field. Other lines: `%file`, `%hidden` are guards, `#…` slack, `-…` content.
+/// standard field. Other lines: `%file`, `%hidden` are guards, `#…` slack, `+…` other metadata,
+/// `-…` content.
 #[derive(Debug)]
 struct Lines;
 
@@ -47,7 +48,7 @@ impl LineSurvey<'_> {
         match line {
             "%file" => return self.findings.guards.push(guard(ErrorKind::Signed, Scope::File)),
             "%hidden" => return self.findings.guards.push(guard(ErrorKind::Encrypted, Scope::Hidden)),
-            _ if line.is_empty() || line.starts_with(['#', '-']) => return,
+            _ if line.is_empty() || line.starts_with(['#', '+', '-']) => return,
             _ => {}
         }
         let (flags, label) = line.split_once(':').unwrap_or(("", line));
@@ -94,6 +95,7 @@ impl Survey for LineSurvey<'_> {
         for line in std::str::from_utf8(self.input).unwrap().lines() {
             let class = match line.as_bytes().first() {
                 Some(b'#') => Class::Slack,
+                Some(b'+') => Class::Metadata,
                 Some(b'-') if scan.wants_content() => Class::Content,
                 _ => continue,
             };
@@ -172,6 +174,16 @@ fn residue_makes_it_partial_and_visible_copies_do_not() {
     let visible = strip(Engine::builder().label("one").proof(Proof::Full), "one=a value\n- a value\n");
     assert_eq!(visible.report().outcome, Outcome::Stripped);
     assert_eq!((visible.report().residue, visible.report().copies.len()), (0, 1));
+}
+
+#[test]
+fn words_of_a_standard_field_elsewhere_are_another_fact() {
+    let by_address = |text| strip(Engine::builder().label("line:title"), text);
+    let elsewhere = by_address(".:title=a value\n+ a value\n");
+    assert_eq!(elsewhere.report().outcome, Outcome::Stripped);
+    assert_eq!(elsewhere.report().copies.len(), 1);
+    assert_eq!(by_address(".:title=a value\n# a value\n").report().outcome, Outcome::Partial);
+    assert_eq!(by_address("title=a value\n+ a value\n").report().outcome, Outcome::Partial);
 }
 
 #[test]
