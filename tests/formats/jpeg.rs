@@ -52,6 +52,11 @@ fn labels_go_and_nothing_else_does() {
 }
 
 #[test]
+fn a_property_that_exiftool_wrote_leaves_no_trace() {
+    family::injected("jpeg", oracle::inject_xmp, |_| true);
+}
+
+#[test]
 fn damaged_files_are_refused_or_get_no_worse() {
     family::damaged::<Readers>("jpeg");
 }

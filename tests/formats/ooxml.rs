@@ -84,8 +84,8 @@ fn labels_of_other_packages_go_and_nothing_else_does() {
 }
 
 #[test]
-fn a_label_that_another_program_wrote_leaves_no_trace() {
-    family::injected("ooxml", one_in_four);
+fn a_label_that_a_library_wrote_leaves_no_trace() {
+    family::injected("ooxml", oracle::inject, one_in_four);
 }
 
 #[test]

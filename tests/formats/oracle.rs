@@ -163,11 +163,29 @@ pub(crate) fn open(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "open", "path": path})).map(|mut answer| answer["seen"].take())
 }
 
-/// Has another program write a label into a copy of `path`.
-pub(crate) fn inject(path: &Path, extension: &str, key: &str, value: &str) -> Result<Vec<u8>, String> {
+/// The key under which other programs write labels: it occurs nowhere by chance.
+pub(crate) const KEY: &str = "ZqLabelKey";
+
+/// The value that they write, with characters that every carrier has to escape.
+pub(crate) const VALUE: &str = "Zq&Value<7> \u{4e2d}\u{6587}";
+
+/// Has `exiftool` write an XMP property of an unknown namespace into a copy of `path`.
+pub(crate) fn inject_xmp(path: &Path, _: &str) -> Result<Vec<u8>, String> {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracles/exiftool.config");
+    let config = config.to_string_lossy();
+    let property = format!("-XMP-zq:{KEY}={VALUE}");
+    let output = run("exiftool", &["-config", &config, "-q", "-q", "-m", &property, "-o", "-"], path);
+    if output.status.success() && !output.stdout.is_empty() {
+        return Ok(output.stdout);
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Has a library of that file type write a label into a copy of `path`.
+pub(crate) fn inject(path: &Path, extension: &str) -> Result<Vec<u8>, String> {
     let to = scratch(extension, &[]);
     let to: &Path = &to;
-    judge(&json!({"do": "inject", "path": path, "to": to, "key": key, "value": value}))?;
+    judge(&json!({"do": "inject", "path": path, "to": to, "key": KEY, "value": VALUE}))?;
     Ok(std::fs::read(to).unwrap())
 }
 

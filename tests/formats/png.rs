@@ -34,8 +34,13 @@ fn labels_go_and_nothing_else_does() {
 }
 
 #[test]
-fn a_label_that_another_program_wrote_leaves_no_trace() {
-    family::injected("png", |_| true);
+fn a_label_that_a_library_wrote_leaves_no_trace() {
+    family::injected("png", oracle::inject, |_| true);
+}
+
+#[test]
+fn a_property_that_exiftool_wrote_leaves_no_trace() {
+    family::injected("png", oracle::inject_xmp, |_| true);
 }
 
 #[test]
