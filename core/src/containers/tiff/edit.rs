@@ -64,6 +64,22 @@ impl Tiff {
         fate.dropped.iter().enumerate().all(|(index, slots)| fate.unlinks(index) || slots.iter().all(|gone| *gone))
     }
 
+    /// Where the block may end without the `chosen` sites: behind the last byte that a structure refers to, if all
+    /// behind it are bytes of values that go.
+    pub fn end_without(&self, chosen: &[usize]) -> usize {
+        let end_of = |extents: Vec<Range<usize>>| extents.iter().map(|extent| extent.end).max().unwrap_or(0);
+        if self.has_maker_note || end_of(self.extents(|_, _| true)) < self.length {
+            return self.length;
+        }
+        let fate = self.fate(chosen);
+        let survives = |directory: usize, slot: Option<usize>| {
+            !fate.unlinks(directory) && slot.is_none_or(|slot| !fate.drops(directory, slot))
+        };
+        let end = end_of(self.extents(survives));
+        let has_gap = self.gaps().last().is_some_and(|gap| gap.end > end);
+        if has_gap { self.length } else { end.next_multiple_of(2).min(self.length) }
+    }
+
     fn fate(&self, chosen: &[usize]) -> Fate {
         let mut fate = Fate {
             dropped: self.directories.iter().map(|directory| vec![false; directory.slots.len()]).collect(),

@@ -244,8 +244,11 @@ impl Tiff {
         self.claimed.push(range.clone());
         for (slot, entry) in slots.iter().enumerate() {
             let Some(entry) = entry else { continue };
-            self.has_maker_note |= entry.tag == tags::MAKER_NOTE;
             let value = entry.value.clone().and_then(|range| bytes.get(range)).unwrap_or_default();
+            if entry.tag == tags::MAKER_NOTE {
+                self.has_maker_note = true;
+                self.claimed.extend(entry.value.as_ref().map(|range| range.start..range.start + maker_header(value)));
+            }
             if let Some(carrier) = embedded(entry, value, limits, depth)? {
                 let at = entry.value.as_ref().map_or(0, |range| range.start);
                 let nested = Nested::adopt(carrier, at, &name, &mut self.sites);
@@ -353,6 +356,11 @@ fn embedded(entry: &Entry, value: &[u8], limits: &Limits, depth: usize) -> Resul
         Err(error) if error.kind() == ErrorKind::LimitExceeded => Err(error),
         carrier => Ok(carrier.ok()),
     }
+}
+
+/// Length of the maker's name at the start of a MakerNote, which says how to read it.
+fn maker_header(value: &[u8]) -> usize {
+    value.iter().take(12).take_while(|byte| byte.is_ascii_graphic() || **byte == b' ').count()
 }
 
 /// Bytes per item of a format, if it is one.

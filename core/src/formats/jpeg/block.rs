@@ -80,6 +80,10 @@ impl Block<'_> {
         }
     }
 
+    pub(super) fn is_packet(&self) -> bool {
+        matches!(self.body, Body::Xmp(_) | Body::Extension { .. })
+    }
+
     /// Its name for people.
     pub(super) fn place(&self) -> &'static str {
         match self.body {

@@ -151,6 +151,8 @@ fn sites(block: &Block<'_>, place: &str, limits: &Limits) -> Vec<Site> {
         }];
     }
     let own = block.carrier().map_or(&[][..], |carrier| carrier.sites());
+    // A packet names itself.
+    let place = if block.is_packet() { place.trim_end_matches(" XMP") } else { place };
     let moved = own.iter().map(|site| Site {
         place: join_places(place, &site.place),
         offset: block.offset(site.offset),

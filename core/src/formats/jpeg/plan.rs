@@ -53,6 +53,9 @@ impl JpegSurvey<'_> {
                     return Ok(segments.collect());
                 }
                 let mut edits = tiff.edits(chosen, Layout::Preserve)?;
+                if layout == Layout::Compact && !chosen.is_empty() {
+                    shorten(&mut edits, tiff.end_without(chosen), bytes.len());
+                }
                 for gap in tiff.gaps() {
                     edits.extend(blank(gap.start, bytes.get(gap.clone()).unwrap_or_default(), needles));
                 }
@@ -117,6 +120,21 @@ impl JpegSurvey<'_> {
 /// Whether nothing remains of a block without the `chosen` sites, and nothing refers to its bytes.
 fn is_emptied(tiff: &Tiff, chosen: &[usize]) -> bool {
     tiff.empties(chosen) && tiff.payload().is_empty()
+}
+
+/// Cuts the bytes from `end` on, instead of what `edits` do to them.
+fn shorten(edits: &mut Vec<Edit>, end: usize, length: usize) {
+    if end == length {
+        return;
+    }
+    let end = end as u64;
+    for edit in edits.iter_mut().filter(|edit| edit.range.end > end && edit.range.start < end) {
+        if let Replacement::Fill { byte: 0, .. } = edit.with {
+            *edit = Edit::fill(edit.range.start..end, 0);
+        }
+    }
+    edits.retain(|edit| edit.range.start < end);
+    edits.push(Edit::delete(end..length as u64));
 }
 
 /// The edits of a block, each at the piece that holds it, in bytes of the file. One that spans pieces is split: what

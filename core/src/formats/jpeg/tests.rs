@@ -154,6 +154,15 @@ fn emptied_segments_go_when_compact() {
 }
 
 #[test]
+fn a_value_at_the_end_of_an_exif_block_is_cut() {
+    let entry = |tag: u8, at: u8| [1, tag, 0, 2, 0, 0, 0, 8, 0, 0, 0, at];
+    let tiff = [&b"MM\0\x2a\0\0\0\x08\0\x02"[..], &entry(0x0F, 38), &entry(0x3B, 46), &[0; 4], b"a maker\0artists\0"];
+    let bytes = image(&[segment(walk::APP1, &[b"Exif\0\0", &tiff.concat()[..]].concat())]);
+    assert_eq!(strip(&bytes, "exif:Artist", Layout::Compact).len(), bytes.len() - 8);
+    assert_eq!(strip(&bytes, "exif:Make", Layout::Compact).len(), bytes.len());
+}
+
+#[test]
 fn the_index_of_pictures_follows() {
     let second = image(&[segment(walk::COM, b"of the second")]);
     let build = |comment: &[u8], size: u32, offset: u32| {
