@@ -1,0 +1,89 @@
+//! Which labels go: on the command line and from files.
+
+use serde_json::json;
+
+use crate::environment::{Environment, keys, png};
+
+fn fixture() -> Environment {
+    let environment = Environment::new();
+    environment.write("a.png", png(&[("id", "8888"), ("project", "x"), ("owner", "Ann"), ("Author", "Ann")]));
+    environment
+}
+
+/// What is left after a strip in place with these options.
+#[track_caller]
+fn left(options: &str) -> Vec<String> {
+    let environment = fixture();
+    environment.run(&format!("strip {options} --in-place a.png")).ended(0);
+    keys(&environment, "a.png")
+}
+
+#[test]
+fn keys_values_globs_expressions_and_all() {
+    assert_eq!(left("-l id"), ["project", "owner"]);
+    assert_eq!(left("-l id -l owner=Ann"), ["project"]);
+    assert_eq!(left("-l id=9"), ["id", "project", "owner"]);
+    assert_eq!(left("-l id=9 --ignore-value"), ["project", "owner"]);
+    assert_eq!(left("-l *o*"), ["id"]);
+    assert_eq!(left("-l /^[io]/"), ["project"]);
+    assert_eq!(left("--all"), Vec::<String>::new());
+    assert_eq!(left("--all --keep owner"), ["owner"]);
+}
+
+#[test]
+fn files_in_both_wire_forms() {
+    let forms = [
+        r#"{"id": "8888", "project": ""}"#,
+        r#"[{"key": "id", "value": "8888"}, {"key": "project"}]"#,
+        "\u{feff}{\"id\": 8888, \"project\": null}",
+    ];
+    for form in forms {
+        let environment = fixture();
+        environment.write("labels.json", form);
+        environment.run("strip --labels labels.json --in-place a.png").ended(0);
+        assert_eq!(keys(&environment, "a.png"), ["owner"]);
+        let environment = fixture();
+        environment.feed("strip --labels - --in-place a.png", form.as_bytes()).ended(0);
+        assert_eq!(keys(&environment, "a.png"), ["owner"]);
+    }
+}
+
+#[test]
+fn keys_of_a_file_are_literal() {
+    let environment = fixture();
+    let run = environment.feed("strip --labels - --json --in-place a.png", br#"{"*": "", "@msip": ""}"#).ended(0);
+    assert_eq!(run.file()["outcome"], "clean");
+}
+
+#[test]
+fn every_label_has_a_status() {
+    let environment = fixture();
+    let run = environment.run("strip -l id -l nothing -l owner=Bob --json --in-place a.png").ended(0);
+    let status: Vec<_> = run.file()["labels"].as_array().unwrap().iter().map(|it| it["status"].clone()).collect();
+    assert_eq!(status, [json!("removed"), json!("absent"), json!("value_mismatch")]);
+    assert!(keys(&environment, "a.png").contains(&"owner".to_owned()));
+}
+
+#[test]
+fn a_key_that_only_a_field_of_the_format_has_is_hinted_at() {
+    let environment = fixture();
+    let run = environment.run("strip -l Author --in-place a.png").ended(0);
+    let address =
+        run.err().lines().find(|line| line.starts_with("hint")).unwrap().rsplit(' ').next().unwrap().to_owned();
+    assert!(address.ends_with(":Author"), "{run}");
+    let run = environment.run(&format!("strip -l {address} --json --in-place a.png")).ended(0);
+    assert_eq!(run.file()["outcome"], "stripped", "{run}");
+    assert!(!environment.read("a.png").windows(6).any(|window| window == b"Author"));
+}
+
+#[test]
+fn stripping_twice_is_stripping_once() {
+    for layout in ["preserve", "compact"] {
+        let environment = fixture();
+        environment.run(&format!("strip -l id --layout {layout} --proof full --in-place a.png")).ended(0);
+        let once = environment.read("a.png");
+        let run = environment.run(&format!("strip -l id --layout {layout} --json --in-place a.png")).ended(0);
+        assert_eq!(run.file()["outcome"], "clean");
+        assert_eq!(environment.read("a.png"), once);
+    }
+}

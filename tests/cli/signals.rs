@@ -1,0 +1,142 @@
+//! Interruptions, kills and full disks: every visible file is the old one or the new one.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::environment::{Environment, Run, large_png, png};
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// A run that waits for a pipe: `first.png` is done, `pipe` is in hand, `last.png` is not begun.
+fn waiting(environment: &Environment) -> Child {
+    environment.write("first.png", png(&[("id", "8888")]));
+    environment.write("last.png", png(&[("id", "8888")]));
+    let mode = rustix::fs::Mode::from(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, environment.path("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    environment
+        .command(["strip", "-l", "id", "--to", "out", "--json", "-j1", "first.png", "pipe", "last.png"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn an_interrupt_finishes_what_is_in_hand_and_begins_no_more() {
+    let environment = Environment::new();
+    let mut child = waiting(&environment);
+    // The report on the first file says that the second is in hand.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    stdout.read_line(&mut said).unwrap();
+    let mut pipe = fs::File::options().write(true).open(environment.path("pipe")).unwrap();
+    signal(&child, Signal::INT);
+    std::thread::sleep(Duration::from_millis(50));
+    pipe.write_all(&png(&[("id", "8888")])).unwrap();
+    drop(pipe);
+    for line in stdout.lines() {
+        said += &line.unwrap();
+        said.push('\n');
+    }
+    let mut run = Run::from(child.wait_with_output().unwrap()).ended(130);
+    run.stdout = said.into_bytes();
+    let lines = run.json();
+    let paths: Vec<_> = lines.iter().filter_map(|line| line["path"].as_str()).collect();
+    assert_eq!(paths, ["first.png", "pipe"]);
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["stripped"], &summary["interrupted"]), (&2.into(), &true.into()));
+    assert!(!environment.path("out/last.png").exists());
+    assert!(environment.path("out/pipe").is_file());
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once() {
+    let environment = Environment::new();
+    let mut child = waiting(&environment);
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let pipe = fs::File::options().write(true).open(environment.path("pipe")).unwrap();
+    signal(&child, Signal::INT);
+    std::thread::sleep(Duration::from_millis(50));
+    signal(&child, Signal::INT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(pipe);
+    assert!(!environment.path("out/pipe").exists());
+}
+
+/// Runs the command below a shell that lets no file grow past 1 MiB.
+fn limited(environment: &Environment, before: &str, arguments: &str) -> Run {
+    let command = format!("{before} ulimit -f 1024; exec \"$0\" {arguments}");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &command, env!("CARGO_BIN_EXE_unlabel")]).current_dir(environment.path(""));
+    Run::from(shell.output().unwrap())
+}
+
+#[test]
+fn a_kill_half_way_through_writing_leaves_the_old_file() {
+    for len in [300 << 10, 4 << 20] {
+        let environment = Environment::new();
+        let bytes = large_png(&[("id", "8888")], len);
+        environment.write("a.png", &bytes);
+        // The kernel kills the process with SIGXFSZ when the staged file passes the limit.
+        let run = limited(&environment, "ulimit -c 0;", "strip -l id --in-place a.png");
+        let is_over = len > 1 << 20;
+        assert_eq!(run.code.is_none(), is_over, "{run}");
+        if is_over {
+            assert!(environment.read("a.png") == bytes, "a torn file");
+        }
+    }
+}
+
+#[test]
+fn a_write_that_fails_half_way_leaves_the_old_file_and_nothing_else() {
+    let environment = Environment::new();
+    let bytes = large_png(&[("id", "8888")], 4 << 20);
+    environment.write("a.png", &bytes);
+    environment.write("out/a.png", "the old result");
+    for destination in ["--in-place", "--to out/a.png", "--to new/a.png"] {
+        let arguments = format!("strip -l id --json {destination} a.png");
+        let run = limited(&environment, "trap '' XFSZ;", &arguments).ended(1);
+        assert_eq!(run.file()["outcome"], "failed", "{run}");
+        assert_eq!(run.file()["labels"][0]["status"], "refused");
+        assert_eq!(run.file()["bytes_written"], 0);
+        assert!(environment.read("a.png") == bytes, "{destination}: a torn file");
+    }
+    assert_eq!(environment.read("out/a.png"), b"the old result");
+    assert_eq!(environment.names(), ["a.png", "out/a.png"]);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_whole_files() {
+    let labelled = large_png(&[("id", "8888")], 700 << 10);
+    let environment = Environment::new();
+    environment.write("a.png", &labelled);
+    environment.run("strip -l id --to cleaned.png a.png").ended(0);
+    let cleaned = environment.read("cleaned.png");
+    for round in 0..12_u64 {
+        let environment = Environment::new();
+        for number in 0..40 {
+            environment.write(format!("{number}.png"), &labelled);
+        }
+        let mut child = environment
+            .command(["strip", "-l", "id", "--in-place", "-j2", "."])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(2 + round * 3));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for (name, bytes) in environment.files() {
+            let is_staged = name.starts_with('.') && name.contains(".unlabel-");
+            assert!(is_staged || bytes == labelled || bytes == cleaned, "{name} is torn");
+        }
+        assert_eq!(environment.names().iter().filter(|name| !name.starts_with('.')).count(), 40);
+    }
+}
