@@ -101,6 +101,8 @@ fn a_file_with_other_names_is_refused_unless_asked_for() {
     assert!(reason.contains("2 names") && reason.contains("--break-links"), "{reason}");
     assert_eq!(run.file()["labels"][0]["status"], "refused");
     assert_eq!(state(&path), before);
+    let run = environment.run("strip -l id --in-place --dry-run --json a.png").ended(1);
+    assert_eq!(run.file()["outcome"], "refused", "a dry run says what would be");
 
     environment.run("strip -l id --in-place --break-links a.png").ended(0);
     assert_eq!(keys(&environment, "a.png"), Vec::<String>::new());

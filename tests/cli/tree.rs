@@ -134,6 +134,7 @@ fn a_dry_run_writes_nothing_and_says_what_would_go() {
         assert_eq!((&line["bytes_written"], &line["output"]), (&json!(0), &json!(null)));
         assert_eq!(line["labels"][0]["status"], "removed");
     }
+    environment.run("strip -l id --dry-run --to in/a.png in/a.png").ended(1);
     let run = environment.run("strip -l id --dry-run in/a.png").ended(0);
     assert!(run.out().starts_with("would strip  in/a.png"), "{run}");
 }

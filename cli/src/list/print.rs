@@ -1,5 +1,6 @@
 //! Listings, printed: a table per file, or a line of JSON.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
@@ -14,20 +15,24 @@ use crate::text::{self, Colour, Paint, columns, count, cut, escape};
 /// Columns of a key or value in the table; JSON has them whole.
 const CELL_WIDTH: usize = 60;
 
-/// All sites of one label: one address with one value.
+/// All sites of one label: one key with one value, of one kind.
 #[derive(Debug)]
 pub(super) struct Label<'f> {
-    site: &'f Site,
-    places: Vec<&'f str>,
+    key: &'f str,
+    value: Option<&'f str>,
+    kind: Kind,
+    sites: Vec<&'f Site>,
 }
 
 pub(super) fn labels(findings: &Findings, all_kinds: bool) -> Vec<Label<'_>> {
     let mut labels: Vec<Label<'_>> = Vec::new();
+    let mut positions = HashMap::new();
     for site in findings.sites.iter().filter(|site| all_kinds || site.kind == Kind::Custom) {
-        let same = |label: &&mut Label<'_>| label.site.address == site.address && label.site.value == site.value;
-        match labels.iter_mut().find(same) {
-            Some(label) => label.places.push(&site.place),
-            None => labels.push(Label { site, places: vec![&site.place] }),
+        let value = site.value.as_deref();
+        let position = *positions.entry((site.key.as_str(), value, site.kind)).or_insert(labels.len());
+        match labels.get_mut(position) {
+            Some(label) => label.sites.push(site),
+            None => labels.push(Label { key: &site.key, value, kind: site.kind, sites: vec![site] }),
         }
     }
     labels
@@ -54,33 +59,29 @@ pub(super) fn table(path: &Path, listing: &Listing, labels: &[Label<'_>], paint:
     }
     let mut rows = vec![["KEY", "VALUE", "FORMAT", "SITES"].map(String::from).to_vec()];
     for label in labels {
-        let value = label.site.value.as_deref().map_or_else(|| "(not text)".into(), escape);
-        rows.push(vec![
-            cut(&escape(&label.site.key), CELL_WIDTH),
-            cut(&value, CELL_WIDTH),
-            listing.format.to_owned(),
-            sites(label),
-        ]);
+        let value = label.value.map_or_else(|| "(not text)".into(), escape);
+        let mut cells = [cut(&escape(label.key), CELL_WIDTH), cut(&value, CELL_WIDTH), listing.format.to_owned()];
+        for site in sites(label) {
+            // A label's other sites stand below its first, in the last column.
+            rows.push(cells.iter_mut().map(std::mem::take).chain([site]).collect());
+        }
     }
     out.push_str(&columns(&rows, "  "));
     out
 }
 
-/// The address, and the places where it stands; places that are alike are counted.
-fn sites(label: &Label<'_>) -> String {
-    let mut places: Vec<(&str, usize)> = Vec::new();
-    for place in &label.places {
-        match places.iter_mut().find(|(known, _)| known == place) {
+/// The sites as `address at place`, with what bars their removal; those that read alike are counted.
+fn sites(label: &Label<'_>) -> Vec<String> {
+    let mut sites: Vec<(String, usize)> = Vec::new();
+    for site in &label.sites {
+        let barrier = site.barrier.as_ref().map_or_else(String::new, |barrier| format!(" [{barrier}]"));
+        let words = escape(&format!("{} at {}{barrier}", site.address, site.place));
+        match sites.iter_mut().find(|(known, _)| *known == words) {
             Some((_, times)) => *times += 1,
-            None => places.push((place, 1)),
+            None => sites.push((words, 1)),
         }
     }
-    let places: Vec<_> = places
-        .into_iter()
-        .map(|(place, times)| if times > 1 { format!("{} ({times} times)", escape(place)) } else { escape(place) })
-        .collect();
-    let barrier = label.site.barrier.as_ref().map_or_else(String::new, |barrier| format!(" [{barrier}]"));
-    format!("{} at {}{}", escape(&label.site.address), places.join(", "), escape(&barrier))
+    sites.into_iter().map(|(words, times)| if times > 1 { format!("{words} ({times} times)") } else { words }).collect()
 }
 
 /// What went wrong with a file, as a line for people.
@@ -124,23 +125,28 @@ struct LabelField<'r> {
     key: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'r str>,
-    address: &'r str,
     kind: &'static str,
-    sites: &'r [&'r str],
+    sites: Vec<SiteField<'r>>,
+}
+
+#[derive(Serialize)]
+struct SiteField<'r> {
+    address: &'r str,
+    place: &'r str,
+    offset: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     barrier: Option<String>,
 }
 
-impl<'r> From<&'r Label<'r>> for LabelField<'r> {
-    fn from(Label { site, places }: &'r Label<'r>) -> Self {
-        Self {
-            key: &site.key,
-            value: site.value.as_deref(),
+impl<'r> From<&Label<'r>> for LabelField<'r> {
+    fn from(label: &Label<'r>) -> Self {
+        let sites = label.sites.iter().map(|site| SiteField {
             address: &site.address,
-            kind: site.kind.name(),
-            sites: places,
+            place: &site.place,
+            offset: site.offset,
             barrier: site.barrier.as_ref().map(ToString::to_string),
-        }
+        });
+        Self { key: label.key, value: label.value, kind: label.kind.name(), sites: sites.collect() }
     }
 }
 
@@ -213,6 +219,7 @@ mod tests {
             site("info:id", "8888", "object 5 0", Kind::Custom),
             site("info:Author", "Ann", "object 5 0", Kind::Standard),
             site("info:id", "8888", "object 5 0", Kind::Custom),
+            site("pdfx:id", "8888", "object 6 0", Kind::Custom),
             site("info:id", "\x1b[2J", "object 9 0", Kind::Custom),
         ];
         Listing { format: "pdf", findings: Findings { sites, guards: Vec::new() } }
@@ -230,6 +237,7 @@ mod tests {
                 "a.pdf",
                 "  KEY  VALUE      FORMAT  SITES",
                 "  id   8888       pdf     info:id at object 5 0 (2 times)",
+                "                          pdfx:id at object 6 0",
                 "  id   \\u{1b}[2J  pdf     info:id at object 9 0",
             ]
         );
@@ -241,7 +249,9 @@ mod tests {
         let listing = listing();
         let line = json(Path::new("a.pdf"), &listing, &labels(&listing.findings, true)).unwrap();
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(value["labels"][0]["sites"], serde_json::json!(["object 5 0", "object 5 0"]));
+        let first = &value["labels"][0];
+        assert_eq!(first["sites"].as_array().unwrap().len(), 3);
+        assert_eq!(first["sites"][2], serde_json::json!({"address": "pdfx:id", "place": "object 6 0", "offset": 0}));
         assert_eq!(value["labels"][1]["kind"], "standard");
     }
 }

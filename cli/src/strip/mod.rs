@@ -119,18 +119,16 @@ impl Session<'_> {
             _ => (source, None),
         };
         let (mut report, payload) = self.strip(source);
-        match payload {
-            Some(payload) if !self.options.dry_run => match self.deliver(&target, &payload) {
-                Ok(receipt) => {
-                    let output = target.output(&path, report.outcome == Outcome::Clean);
-                    FileReport { bytes_written: receipt.bytes_written, output, report, path }
-                }
-                Err(error) => {
-                    undelivered(&mut report, &error);
-                    failed(report)
-                }
-            },
-            _ => failed(report),
+        let Some(payload) = payload else { return failed(report) };
+        match self.deliver(&target, &payload) {
+            Ok(receipt) => {
+                let output = target.output(&path, report.outcome == Outcome::Clean).filter(|_| !self.options.dry_run);
+                FileReport { bytes_written: receipt.bytes_written, output, report, path }
+            }
+            Err(error) => {
+                undelivered(&mut report, &error);
+                failed(report)
+            }
         }
     }
 
@@ -145,16 +143,29 @@ impl Session<'_> {
         }
     }
 
+    /// Writes the result; in a dry run only looks whether it could be begun.
     fn deliver(&self, target: &Target, payload: &Payload) -> unlabel_sinks::Result<Receipt> {
-        let sink: Box<dyn Sink> = match target {
-            Target::InPlace => Box::new(File::in_place().break_links(self.options.break_links)),
-            Target::Stdout => Box::new(Stdout::new()),
-            Target::File(path) => Box::new(File::at(path)),
-            // A dry run: never asked to deliver.
-            Target::Nowhere => return Ok(Receipt::new("", 0)),
+        let options = PutOptions::default();
+        let file = match target {
+            Target::InPlace => File::in_place().break_links(self.options.break_links),
+            Target::File(path) => File::at(path),
+            Target::Stdout if !self.options.dry_run => return put(&Stdout::new(), payload, &options),
+            Target::Stdout | Target::Nowhere => return Ok(nothing_written()),
         };
-        futures_executor::block_on(sink.put("", payload, &PutOptions::default()))
+        if self.options.dry_run {
+            return file.check("", payload, &options).map(|()| nothing_written());
+        }
+        put(&file, payload, &options)
     }
+}
+
+/// The sinks of the command know where they write: they need no name.
+fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions) -> unlabel_sinks::Result<Receipt> {
+    futures_executor::block_on(sink.put("", payload, options))
+}
+
+fn nothing_written() -> Receipt {
+    Receipt::new("", 0)
 }
 
 /// Corrects the report of a result that is not where it should be: nothing was removed for anybody to see.

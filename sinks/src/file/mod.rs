@@ -102,17 +102,27 @@ impl File {
         }
     }
 
+    /// Looks whether [`write`](Self::write) would be refused before it begins, and writes nothing: for dry runs.
+    ///
+    /// # Errors
+    /// What `write` would say of the name, of links, of the source as destination, and of what is in the way. It may
+    /// still fail for other reasons, such as a full disk.
+    pub fn check(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<()> {
+        match &self.target {
+            Target::Source => self.replaceable(payload).map(drop),
+            Target::Exact(path) => free(path, payload, options).map(drop),
+            Target::Directory(root) => {
+                name::check(name)?;
+                free(&root.join(name), payload, options).map(drop)
+            }
+        }
+    }
+
     fn replace(&self, payload: &Payload) -> Result<Receipt> {
         let source = payload.source();
-        let (Some(path), Some(original)) = (source.path(), source.file()) else {
-            return Err(Error::new(ErrorKind::Unsupported, "the input is not a file that could be replaced"));
-        };
-        let target = fs::canonicalize(path).map_err(|error| Error::io("cannot resolve its path", error))?;
+        let (target, original) = self.replaceable(payload)?;
         if payload.is_identity() {
             return Ok(receipt(&target, payload, 0));
-        }
-        if !self.break_links {
-            attributes::refuse_links(original)?;
         }
         let mut staged = Staged::beside(&target, Access::Private)?;
         let written = staged.fill(payload)?;
@@ -123,10 +133,22 @@ impl File {
         Ok(receipt(&target, payload, written))
     }
 
+    /// The real path of the file to replace, and the open file.
+    fn replaceable<'p>(&self, payload: &'p Payload) -> Result<(PathBuf, &'p fs::File)> {
+        let source = payload.source();
+        let (Some(path), Some(original)) = (source.path(), source.file()) else {
+            return Err(Error::new(ErrorKind::Unsupported, "the input is not a file that could be replaced"));
+        };
+        let target = fs::canonicalize(path).map_err(|error| Error::io("cannot resolve its path", error))?;
+        if !payload.is_identity() && !self.break_links {
+            attributes::refuse_links(original)?;
+        }
+        Ok((target, original))
+    }
+
     fn create(&self, path: &Path, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
         let source = payload.source();
-        let target = resolve(path, options)?;
-        refuse_source(&target, payload)?;
+        let target = free(path, payload, options)?;
         if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             fs::create_dir_all(parent)
                 .map_err(|error| Error::io(format!("cannot create the directory {}", parent.display()), error))?;
@@ -150,6 +172,13 @@ impl File {
 
 fn receipt(target: &Path, payload: &Payload, written: u64) -> Receipt {
     Receipt { bytes_written: written, ..Receipt::new(target.display().to_string(), payload.len()) }
+}
+
+/// The real path to write to, which is not that of the source.
+fn free(path: &Path, payload: &Payload, options: &PutOptions) -> Result<PathBuf> {
+    let target = resolve(path, options)?;
+    refuse_source(&target, payload)?;
+    Ok(target)
 }
 
 /// The real path to write to: links are followed, and only a regular file may be there.
