@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use unlabel_core::{Edit, Payload};
-use unlabel_sinks::{ErrorKind, File};
+use unlabel_sinks::{ErrorKind, File, PutOptions};
 
 use crate::places::files_below;
 use crate::{create, noise, of_bytes, of_file, put};
@@ -138,6 +138,23 @@ fn in_place_refuses_a_file_with_other_names() {
     put(&File::in_place().break_links(true), "", &payload).unwrap();
     assert_eq!(fs::read(&fixture.path).unwrap(), expected);
     assert_eq!(fs::read(&other).unwrap(), noise(2_000));
+    assert_eq!(fixture.names(), ["a.bin", "other"]);
+}
+
+#[test]
+fn a_check_says_what_a_write_would_and_writes_nothing() {
+    let fixture = Fixture::new();
+    let (payload, _) = fixture.labelled(2_000);
+    let directory = fixture.directory.path();
+    let options = PutOptions::default();
+    let refused = |sink: &File, name: &str| sink.check(name, &payload, &options).map_err(|error| error.kind());
+    assert_eq!(refused(&File::in_place(), ""), Ok(()));
+    assert_eq!(refused(&File::at(directory.join("new/b.bin")), ""), Ok(()));
+    assert_eq!(refused(&File::at(directory), ""), Err(ErrorKind::Unsupported));
+    assert_eq!(refused(&File::in_directory(directory), "../b.bin"), Err(ErrorKind::Name));
+    assert_eq!(refused(&File::in_directory(directory), "a.bin"), Err(ErrorKind::SameFile));
+    fs::hard_link(&fixture.path, directory.join("other")).unwrap();
+    assert_eq!(refused(&File::in_place(), ""), Err(ErrorKind::Linked));
     assert_eq!(fixture.names(), ["a.bin", "other"]);
 }
 
