@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 
 use super::walk::{APP1, APP13, COM, Image, Segment};
 use crate::containers::Carrier;
+use crate::containers::iptc::Records;
 use crate::containers::photoshop::ImageResources;
 use crate::containers::tiff::Tiff;
 use crate::containers::xmp::Packet;
@@ -32,8 +33,8 @@ pub(super) struct Block<'a> {
     /// Where its bytes lie, in the order in which they make up the block.
     pub(super) pieces: Vec<Piece>,
     pub(super) bytes: Cow<'a, [u8]>,
-    /// Which image it belongs to.
-    pub(super) image: usize,
+    /// Which image it belongs to; none in a trailer.
+    pub(super) image: Option<usize>,
     /// Its sites among those of the file.
     pub(super) sites: Range<usize>,
 }
@@ -48,6 +49,8 @@ pub(super) enum Body {
     },
     Photoshop(ImageResources),
     Comment,
+    /// IPTC records in a trailer, with its name.
+    Records(Records, &'static str),
     /// A packet that could not be read.
     Unread,
     /// An Exif block without a TIFF header, which no reader can read.
@@ -76,6 +79,7 @@ impl Block<'_> {
             Body::Exif(tiff) => Some(tiff),
             Body::Xmp(packet) | Body::Extension { packet, .. } => Some(packet),
             Body::Photoshop(resources) => Some(resources),
+            Body::Records(records, _) => Some(records),
             Body::Comment | Body::Unread | Body::Junk => None,
         }
     }
@@ -92,6 +96,7 @@ impl Block<'_> {
             Body::Extension { .. } => "APP1 extended XMP",
             Body::Photoshop(_) => "APP13 Photoshop",
             Body::Comment => "COM",
+            Body::Records(_, trailer) => trailer,
         }
     }
 
@@ -117,6 +122,20 @@ impl Block<'_> {
     }
 }
 
+/// The block of IPTC records at `range` in a trailer.
+pub(super) fn records<'a>(
+    input: &'a [u8],
+    trailer: &'static str,
+    range: &Range<usize>,
+    limits: &Limits,
+) -> Result<Block<'a>> {
+    let segment = Segment { marker: 0, range: range.clone(), payload: range.clone() };
+    let pieces = vec![Piece { segment, data: range.clone() }];
+    let bytes = join(input, &pieces);
+    let body = Body::Records(Records::parse(&bytes, limits)?, trailer);
+    Ok(Block { body, bytes, pieces, image: None, sites: 0..0 })
+}
+
 /// The blocks of `image`, in file order.
 pub(super) fn blocks<'a>(input: &'a [u8], image: &Image, index: usize, limits: &Limits) -> Result<Vec<Block<'a>>> {
     let mut blocks = Vec::new();
@@ -136,11 +155,11 @@ pub(super) fn blocks<'a>(input: &'a [u8], image: &Image, index: usize, limits: &
         };
         if let Some((body, pieces)) = found {
             taken = number + pieces.len();
-            blocks.push(Block { body, bytes: join(input, &pieces), pieces, image: index, sites: 0..0 });
+            blocks.push(Block { body, bytes: join(input, &pieces), pieces, image: Some(index), sites: 0..0 });
         }
     }
     for (body, pieces) in extensions(input, image, limits)? {
-        blocks.push(Block { body, bytes: join(input, &pieces), pieces, image: index, sites: 0..0 });
+        blocks.push(Block { body, bytes: join(input, &pieces), pieces, image: Some(index), sites: 0..0 });
     }
     blocks.sort_by_key(|block| block.pieces.iter().map(|piece| piece.data.start).min());
     Ok(blocks)

@@ -1,8 +1,8 @@
 //! JPEG (ITU-T T.81, JFIF, Exif 3.0, XMP part 3, CIPA DC-007 for files of several images).
 //!
 //! Labels live in APP1 (Exif; XMP, which may go on in extension segments), APP13 (Photoshop resources with IPTC
-//! records) and COM, before the image data or between scans, of the first image and of those that follow it. Data that
-//! a writer spread over several segments is joined.
+//! records) and COM, before the image data or between scans, of the first image and of those that follow it, and in the
+//! IPTC records of AFCP and `FotoStation` trailers. Data that a writer spread over several segments is joined.
 //!
 //! With [`Layout::Preserve`](crate::Layout) every edit is inside its block, and a comment becomes an APP15 segment of
 //! zeros. With [`Layout::Compact`](crate::Layout) packets, records and comments of the first image shrink, segment
@@ -97,6 +97,11 @@ impl<'a> JpegSurvey<'a> {
         for image in 0..survey.images.len() {
             survey.add_image(image)?;
         }
+        let mut records = std::mem::take(&mut survey.trailer.records);
+        records.sort_by_key(|(_, range)| range.start);
+        for (trailer, range) in records {
+            survey.add_block(block::records(input, trailer, &range, limits)?);
+        }
         Ok(survey)
     }
 
@@ -112,24 +117,29 @@ impl<'a> JpegSurvey<'a> {
                 });
             }
         }
-        for mut block in block::blocks(self.input, image, number, self.limits)? {
-            let first = self.findings.sites.len();
-            let place =
-                if number == 0 { block.place().to_owned() } else { format!("image {}, {}", number + 1, block.place()) };
-            self.findings.sites.extend(sites(&block, &place, self.limits));
-            block.sites = first..self.findings.sites.len();
-            if matches!(block.body, Body::Unread)
-                && block.bytes.iter().any(|byte| !byte.is_ascii_whitespace() && *byte != 0)
-            {
-                self.findings.guards.push(Guard {
-                    barrier: Barrier::new(ErrorKind::Unsupported, "the XMP packet is not well-formed"),
-                    scope: Scope::Hidden,
-                    offset: block.offset(0),
-                });
-            }
-            self.blocks.push(block);
+        for block in block::blocks(self.input, image, number, self.limits)? {
+            self.add_block(block);
         }
         Ok(())
+    }
+
+    fn add_block(&mut self, mut block: Block<'a>) {
+        let first = self.findings.sites.len();
+        let place = match block.image {
+            None | Some(0) => block.place().to_owned(),
+            Some(number) => format!("image {}, {}", number + 1, block.place()),
+        };
+        self.findings.sites.extend(sites(&block, &place, self.limits));
+        block.sites = first..self.findings.sites.len();
+        let is_blank = |bytes: &[u8]| bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0);
+        if matches!(block.body, Body::Unread) && !is_blank(&block.bytes) {
+            self.findings.guards.push(Guard {
+                barrier: Barrier::new(ErrorKind::Unsupported, "the XMP packet is not well-formed"),
+                scope: Scope::Hidden,
+                offset: block.offset(0),
+            });
+        }
+        self.blocks.push(block);
     }
 }
 

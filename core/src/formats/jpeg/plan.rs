@@ -27,7 +27,7 @@ impl JpegSurvey<'_> {
                 .map(|site| site - block.sites.start)
                 .collect();
             // The other images are counted by what points at them, in ways that not all are known.
-            let layout = if self.can_shrink && block.image == 0 { layout } else { Layout::Preserve };
+            let layout = if self.can_shrink && block.image == Some(0) { layout } else { Layout::Preserve };
             edits.extend(self.block_edits(block, &chosen, removal.needles, layout)?);
         }
         for stray in self.images.iter().flat_map(|image| &image.stray) {
@@ -70,6 +70,7 @@ impl JpegSurvey<'_> {
                 return self.extension_edits(block, guid, &edits);
             }
             Body::Photoshop(resources) => resources.edits(chosen, layout)?,
+            Body::Records(records, _) => records.edits(chosen, Layout::Preserve)?,
             Body::Junk => blank(0, bytes, needles),
             Body::Unread => return Ok(Vec::new()),
         };

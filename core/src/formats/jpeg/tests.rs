@@ -210,6 +210,26 @@ fn copies_in_a_trailer_are_found_and_stop_the_shrinking() {
 }
 
 #[test]
+fn records_in_trailers_are_found() {
+    let iptc = b"\x1c\x02\x19\0\x07keyword\x1c\x02\x78\0\x04text";
+    let foto = [&iptc[..], b"\0\x01", &(iptc.len() as u32 + 10).to_be_bytes(), b"\xa1\xb2\xc3\xd4"].concat();
+    let first = image(&[segment(walk::COM, b"a comment")]);
+    let start = first.len() as u32;
+    let entry = [b"IPTC", &(iptc.len() as u32).to_be_bytes()[..], &(start + 24).to_be_bytes()].concat();
+    let end = [b"AXS!", &start.to_be_bytes()[..], &[0; 4]].concat();
+    let afcp = [b"AXS!\x01\0\0\x01\0\0\0\0", &entry[..], &iptc[..], &end].concat();
+    for bytes in
+        [[first.clone(), foto.clone()].concat(), [first.clone(), afcp.clone()].concat(), [first, afcp, foto].concat()]
+    {
+        for layout in [Layout::Preserve, Layout::Compact] {
+            let after = strip(&bytes, "iptc:Keywords", layout);
+            assert_eq!(after.len(), bytes.len());
+            strip(&after, "iptc:Caption-Abstract", layout);
+        }
+    }
+}
+
+#[test]
 fn stale_copies_where_nobody_looks_are_blanked() {
     let mut segments = vec![b"stray a comment".to_vec(), segment(walk::APP1, b"Exif\0\0no header: a comment")];
     segments.push(segment(walk::COM, b"a comment"));

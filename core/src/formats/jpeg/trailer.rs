@@ -1,4 +1,5 @@
-//! What follows the first image: further images, videos, and the trailers of cameras and programs.
+//! What follows the first image: further images, videos, and the trailers of cameras and programs, some of which hold
+//! IPTC records again.
 
 use std::ops::Range;
 
@@ -21,6 +22,8 @@ pub(super) struct Trailer {
     pub(super) images: Vec<Image>,
     /// Images inside other bytes.
     pub(super) inner: Vec<Image>,
+    /// IPTC records that programs append to files, with the name of the trailer.
+    pub(super) records: Vec<(&'static str, Range<usize>)>,
     /// Samples of videos.
     pub(super) samples: Vec<Range<usize>>,
     /// Everything else.
@@ -47,8 +50,27 @@ impl Trailer {
                 trailer.images.push(image);
             }
         }
-        trailer.take_apart(input, position..input.len(), limits);
+        let end = trailer.read_appended(input, position);
+        trailer.take_apart(input, position..end, limits);
         trailer
+    }
+
+    /// Reads the trailers that are found from the end of the file. Returns where they begin; none begins before
+    /// `start`.
+    fn read_appended(&mut self, input: &[u8], start: usize) -> usize {
+        let mut end = input.len();
+        while let Some(appended) = appended_before(input, end).filter(|appended| appended.range.start >= start) {
+            let Appended { range, parts } = appended;
+            let mut position = range.start;
+            for (name, part) in parts {
+                self.add_slack(input, position..part.start);
+                position = part.end;
+                self.records.push((name, part));
+            }
+            self.add_slack(input, position..range.end);
+            end = range.start;
+        }
+        end
     }
 
     /// Takes apart bytes that no index speaks of.
@@ -111,6 +133,63 @@ impl Trailer {
         }
         (position > at).then_some(position)
     }
+}
+
+/// A trailer that says at its end where it begins.
+struct Appended {
+    range: Range<usize>,
+    /// IPTC records in it, in order.
+    parts: Vec<(&'static str, Range<usize>)>,
+}
+
+/// The trailer that ends at `end`, if it is one with IPTC records.
+fn appended_before(input: &[u8], end: usize) -> Option<Appended> {
+    foto_station(input, end).or_else(|| afcp(input, end))
+}
+
+/// A `FotoStation` record: data, then number, length of it all, and signature.
+fn foto_station(input: &[u8], end: usize) -> Option<Appended> {
+    let footer: &[u8; 10] = input.get(end.checked_sub(10)?..end)?.first_chunk()?;
+    let [high, low, length @ .., 0xA1, 0xB2, 0xC3, 0xD4] = footer else { return None };
+    let start = end.checked_sub(u32::from_be_bytes(*length) as usize)?;
+    let data = start..end - 10;
+    let is_iptc = (*high, *low) == (0, 1) && !data.is_empty();
+    (start < end - 9).then(|| Appended {
+        range: start..end,
+        parts: is_iptc.then_some(("FotoStation trailer", data)).into_iter().collect(),
+    })
+}
+
+/// An AXS File Concatenation Protocol trailer: header, directory, data, and an end that points at the header.
+fn afcp(input: &[u8], end: usize) -> Option<Appended> {
+    let footer: &[u8; 12] = input.get(end.checked_sub(12)?..end)?.first_chunk()?;
+    let signature = footer.first_chunk::<4>()?;
+    let big_endian = match signature {
+        b"AXS!" => true,
+        b"AXS*" => false,
+        _ => return None,
+    };
+    let integer = |at: usize| {
+        let bytes = *input.get(at..)?.first_chunk()?;
+        Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) } as usize)
+    };
+    let start = integer(end - 8).filter(|start| *start < end - 12)?;
+    if !input.get(start..)?.starts_with(signature) {
+        return None;
+    }
+    let count: [u8; 2] = *input.get(start + 6..)?.first_chunk()?;
+    let count = if big_endian { u16::from_be_bytes(count) } else { u16::from_le_bytes(count) };
+    let mut parts = Vec::new();
+    for entry in 0..usize::from(count) {
+        let at = start + 12 + entry * 12;
+        let (length, data) = (integer(at + 4)?, integer(at + 8)?);
+        if input.get(at..at + 4)? == b"IPTC" && data > start && data.checked_add(length)? < end {
+            parts.push(("AFCP trailer", data..data + length));
+        }
+    }
+    parts.sort_by_key(|(_, part)| part.start);
+    let is_disjoint = parts.windows(2).all(|pair| matches!(pair, [one, two] if one.1.end <= two.1.start));
+    is_disjoint.then_some(Appended { range: start..end, parts })
 }
 
 /// How far it is from `position` to what may be the start of an image or of a video.
