@@ -336,16 +336,20 @@ fn blank(kind: StaleKind) -> u8 {
     if kind == StaleKind::Comment { b' ' } else { 0 }
 }
 
-/// Appends a growth hint of exactly `len` bytes, if one can be that long.
+/// Adds a growth hint of exactly `len` bytes, if one can be that long. It stands before whatever ends the area without
+/// being a field, which some writers leave there and readers skip.
 fn add_hint(fields: &mut Vec<u8>, len: usize) -> bool {
     if len < HINT_LEN || fields.len() + len > MOST_EXTRA {
         return false;
     }
-    fields.extend_from_slice(&GROWTH_HINT.to_le_bytes());
-    fields.extend_from_slice(&((len - 4) as u16).to_le_bytes());
-    fields.extend_from_slice(&HINT_SIGNATURE);
-    fields.extend_from_slice(&((len - HINT_LEN) as u16).to_le_bytes());
-    fields.resize(fields.len() + len - HINT_LEN, 0);
+    let at = extras(fields).last().map_or(0, |field| field.body.end);
+    let mut hint = Vec::with_capacity(len);
+    hint.extend_from_slice(&GROWTH_HINT.to_le_bytes());
+    hint.extend_from_slice(&((len - 4) as u16).to_le_bytes());
+    hint.extend_from_slice(&HINT_SIGNATURE);
+    hint.extend_from_slice(&((len - HINT_LEN) as u16).to_le_bytes());
+    hint.resize(len, 0);
+    fields.splice(at..at, hint);
     true
 }
 
