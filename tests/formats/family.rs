@@ -253,6 +253,7 @@ const DERIVED: [&str; 10] = [
     "MPImage",
     "XMP-xmpNote:HasExtendedXMP",
     "XMP-x:XMPToolkit",
+    "XML:LinkTarget",
     "ExifTool:Warning",
 ];
 
@@ -261,7 +262,14 @@ fn squash(text: &str) -> String {
 }
 
 /// Fields that `exiftool` calls otherwise than their format does.
-const OTHER_NAMES: [(&str, &str); 2] = [("creationdate", "createdate"), ("moddate", "modifydate")];
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("creationdate", "createdate"),
+    ("moddate", "modifydate"),
+    ("created", "createdate"),
+    ("modified", "modifydate"),
+    ("revision", "revisionnumber"),
+    ("totaltime", "totaledittime"),
+];
 
 /// The names under which a reader may show a site.
 fn names(site: &Site) -> Vec<String> {

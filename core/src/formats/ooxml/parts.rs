@@ -90,9 +90,11 @@ pub(super) fn parse(role: Role, bytes: &[u8], limits: &Limits) -> Result<Parsed>
     Ok(walk.parsed)
 }
 
-/// Namespaces of custom XML that `SharePoint` and Word keep for themselves and that hold no labels: form names, event
-/// receivers, cover page fields, bibliographies.
-const KNOWN_ITEMS: [&[u8]; 6] = [
+/// Namespaces of custom XML that `SharePoint` and Office keep for themselves and that hold no labels: schemas of
+/// content types, form names, event receivers, cover page fields, the information pane, bibliographies.
+const KNOWN_ITEMS: [&[u8]; 8] = [
+    b"http://schemas.microsoft.com/office/2006/metadata/contentType",
+    b"http://schemas.microsoft.com/office/2009/outspace/metadata",
     b"http://schemas.microsoft.com/office/word/2004/10/bibliography",
     b"http://schemas.microsoft.com/sharepoint/v3/contenttype/forms",
     b"http://schemas.microsoft.com/sharepoint/events",
@@ -373,17 +375,15 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    /// The value of a column, or its definition. What says nothing of the document is bookkeeping.
+    /// The value of a column, or its definition, which has none.
     fn column(&mut self, element: &Element<'t>, key: &str, is_definition: bool) -> Result<()> {
         let blank = self.before;
         let items = properties::read_items(&mut self.scanner)?;
-        let value = (!is_definition).then(|| items.join(", "));
-        let is_empty = value.as_ref().is_none_or(String::is_empty);
         let site = Site {
             address: format!("customxml:{key}"),
-            kind: if is_empty { Kind::Bookkeeping } else { properties::kind(key) },
+            kind: properties::kind(key),
             key: key.to_owned(),
-            value,
+            value: (!is_definition && !items.is_empty()).then(|| items.join(", ")),
             case: KeyCase::Insensitive,
             ..Site::default()
         };
