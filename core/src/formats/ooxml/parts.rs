@@ -47,12 +47,22 @@ impl Parsed {
 
     /// The ranges to cut when the sites at these places go (ascending).
     pub(super) fn cuts(&self, chosen: &[usize]) -> Vec<Range<usize>> {
-        let is_chosen = |place: &usize| chosen.binary_search(place).is_ok();
-        let emptied: Vec<_> =
-            self.groups.iter().filter(|(_, sites)| sites.clone().all(|place| is_chosen(&place))).collect();
-        let inside = |place: &usize| emptied.iter().any(|(_, sites)| sites.contains(place));
-        let single = chosen.iter().filter(|place| !inside(place)).filter_map(|place| self.ranges.get(*place).cloned());
-        single.chain(emptied.iter().map(|(range, _)| range.clone())).collect()
+        let is_chosen = |place: usize| chosen.binary_search(&place).is_ok();
+        let mut cuts = Vec::with_capacity(chosen.len());
+        // Groups come in the order of the part, and so do the sites they hold.
+        let mut position = 0;
+        for (range, sites) in self.groups.iter().filter(|(_, sites)| sites.clone().all(is_chosen)) {
+            cuts.push(range.clone());
+            let before = chosen.partition_point(|place| *place < sites.start);
+            cuts.extend(self.ranges_of(chosen.get(position..before).unwrap_or_default()));
+            position = chosen.partition_point(|place| *place < sites.end);
+        }
+        cuts.extend(self.ranges_of(chosen.get(position..).unwrap_or_default()));
+        cuts
+    }
+
+    fn ranges_of(&self, places: &[usize]) -> impl Iterator<Item = Range<usize>> {
+        places.iter().filter_map(|place| self.ranges.get(*place).cloned())
     }
 }
 
