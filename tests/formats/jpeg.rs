@@ -1,7 +1,5 @@
 //! JPEG: the decoded pixels are the same, and the coded data too.
 
-mod fields;
-
 use std::path::Path;
 
 use unlabel_core::Site;
@@ -50,7 +48,7 @@ fn coded(bytes: &[u8]) -> &[u8] {
 
 #[test]
 fn labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("jpeg");
+    family::judge_all::<Readers>("jpeg", &[]);
 }
 
 #[test]

@@ -8,6 +8,15 @@ use crate::corpus::File;
 use crate::family::{self, Judge};
 use crate::oracle;
 
+/// Files that are not stripped, and rightly so: one has a part with a document type declaration, the others repeat the
+/// value of a property in a custom XML part of another program.
+const RESERVED: &[&str] = &[
+    "CorePropertiesHasEntities",
+    "NoExtDataE6",
+    "conditional_formatting_cell_is",
+    "conditional_formatting_with_formula_on_second_sheet",
+];
+
 struct Readers;
 
 struct Look {
@@ -65,22 +74,22 @@ fn one_in_four(file: &File) -> bool {
 
 #[test]
 fn word_labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("ooxml_word");
+    family::judge_all::<Readers>("ooxml_word", RESERVED);
 }
 
 #[test]
 fn sheet_labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("ooxml_sheet");
+    family::judge_all::<Readers>("ooxml_sheet", RESERVED);
 }
 
 #[test]
 fn presentation_labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("ooxml_pres");
+    family::judge_all::<Readers>("ooxml_pres", RESERVED);
 }
 
 #[test]
 fn labels_of_other_packages_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("ooxml_other");
+    family::judge_all::<Readers>("ooxml_other", RESERVED);
 }
 
 #[test]

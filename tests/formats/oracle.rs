@@ -119,14 +119,25 @@ pub(crate) fn exiftool(path: &Path) -> Tags {
         }
         // `XMP-dc:Copy1:Title` is the second `XMP-dc:Title`.
         let parts: Vec<&str> = key.split(':').filter(|part| !is_copy(part)).collect();
+        let tag = without_language(&parts.join(":")).to_owned();
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        tags.0.entry(parts.join(":")).or_default().push(value);
+        tags.0.entry(tag).or_default().push(value);
     }
     tags
 }
 
 fn is_copy(part: &str) -> bool {
     part.strip_prefix("Copy").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A tag without the language behind it (`Title-de`): whether `exiftool` names it depends on the files it read before.
+fn without_language(tag: &str) -> &str {
+    let is_language = |code: &str| (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase());
+    let name = tag.rsplit(':').next().unwrap_or(tag);
+    match name.rsplit_once('-') {
+        Some((_, code)) if is_language(code) => tag.get(..tag.len() - code.len() - 1).unwrap_or(tag),
+        _ => tag,
+    }
 }
 
 /// How the tags of a file changed.

@@ -30,7 +30,7 @@ impl Judge for Readers {
 
 #[test]
 fn labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("png");
+    family::judge_all::<Readers>("png", &[]);
 }
 
 #[test]
