@@ -107,3 +107,16 @@ pub(super) fn is_taken(prefix: &str) -> bool {
 pub(super) fn is_rdf(uri: &str) -> bool {
     uri == RDF || (uri.starts_with("http://www.w3.org/") && uri.contains("rdf-syntax"))
 }
+
+/// Whether a `pdfx` key mirrors what PDF writers and validators note for themselves.
+pub(super) fn is_bookkeeping(key: &str) -> bool {
+    matches!(
+        key,
+        "GTS_PDFXVersion"
+            | "GTS_PDFXConformance"
+            | "GTS_PDFA1Version"
+            | "ISO_PDFEVersion"
+            | "PTEX.Fullbanner"
+            | "SourceModified"
+    )
+}

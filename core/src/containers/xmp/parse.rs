@@ -4,7 +4,7 @@ use std::mem::take;
 use std::ops::Range;
 
 use super::extension::Reader;
-use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_rdf, is_taken, standard_prefix};
+use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_bookkeeping, is_rdf, is_taken, standard_prefix};
 use super::{Declaration, Packet, Property};
 use crate::containers::text::is_aigc;
 use crate::containers::xml::{Attribute, Element, End, Event, Name, Scanner, Text, XML, is_blank};
@@ -405,7 +405,11 @@ impl<'t> Walk<'t> {
         let prefix = address_prefix(name);
         let address = if prefix.is_empty() { format!("xmp:{key}") } else { format!("xmp:{prefix}:{key}") };
         let standard = standard_prefix(&name.namespace).is_some();
-        let kind = if standard { Kind::Standard } else { Kind::Custom };
+        let kind = match &*name.namespace {
+            _ if standard => Kind::Standard,
+            PDFX if is_bookkeeping(&key) => Kind::Bookkeeping,
+            _ => Kind::Custom,
+        };
         let protected = key == "AIGC" || name.namespace == AIGC;
         self.packet.sites.push(Site {
             aliases: if standard || prefix.is_empty() { Vec::new() } else { vec![format!("{prefix}:{key}")] },

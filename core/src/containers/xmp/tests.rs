@@ -117,6 +117,13 @@ fn escaped_pdfx_names_are_decoded() {
     assert_eq!((&*site.address, &*site.key, site.case), ("xmp:pdfx:My Label", "My Label", KeyCase::Loose));
 }
 
+#[test]
+fn what_pdf_writers_note_for_themselves_is_bookkeeping() {
+    let text = described("<pdfx:SourceModified>D:2020</pdfx:SourceModified><v:SourceModified>x</v:SourceModified>");
+    let kinds: Vec<_> = parse(text.as_bytes()).sites().iter().map(|site| site.kind).collect();
+    assert_eq!(kinds, [Kind::Bookkeeping, Kind::Custom]);
+}
+
 fn schemas(names: &[&str]) -> String {
     let entry = |name: &&str| {
         format!("<rdf:li rdf:parseType='Resource'><pdfaProperty:name>{name}</pdfaProperty:name></rdf:li>")
