@@ -214,7 +214,7 @@ impl<'a> Document<'a> {
 /// only keeps an object.
 fn references(text: &[u8]) -> impl Iterator<Item = u32> + '_ {
     memchr::memchr_iter(b'R', text).filter_map(|at| {
-        let mut words = text.get(at.saturating_sub(32)..at)?.rsplit(|&byte| super::lexer::is_space(byte));
+        let mut words = text.get(at.saturating_sub(64)..at)?.rsplit(|&byte| super::lexer::is_space(byte));
         let mut words = words.by_ref().filter(|word| !word.is_empty());
         integer(words.next()?)?;
         let number = words.next()?;
