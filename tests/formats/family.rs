@@ -281,11 +281,12 @@ fn squash(text: &str) -> String {
 }
 
 /// Fields that `exiftool` calls otherwise than their format does.
-const OTHER_NAMES: [(&str, &str); 5] = [
+const OTHER_NAMES: [(&str, &str); 6] = [
     ("creationdate", "createdate"),
-    ("created", "createdate"),
     ("moddate", "modifydate"),
+    ("created", "createdate"),
     ("modified", "modifydate"),
+    ("revision", "revisionnumber"),
     ("totaltime", "totaledittime"),
 ];
 

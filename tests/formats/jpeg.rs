@@ -1,5 +1,7 @@
 //! JPEG: the decoded pixels are the same, and the coded data too.
 
+mod fields;
+
 use std::path::Path;
 
 use unlabel_core::Site;

@@ -12,7 +12,6 @@ use crate::oracle;
 /// value of a property in a custom XML part of another program.
 const RESERVED: &[&str] = &[
     "CorePropertiesHasEntities",
-    "NoExtDataE6",
     "conditional_formatting_cell_is",
     "conditional_formatting_with_formula_on_second_sheet",
 ];

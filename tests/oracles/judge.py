@@ -68,9 +68,9 @@ def open_pptx(path):
 def open_xlsx(path):
     book = openpyxl.load_workbook(path)
     custom = {prop.name: str(prop.value) for prop in book.custom_doc_props.props}
-    values = [cell.value for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
-    # Array formulas are objects whose text form names their place in memory.
-    cells = [str(vars(value)) if hasattr(value, "__dict__") else str(value) for value in values]
+    # Array formulas are objects, which print where they lie in memory.
+    values = (cell.value for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+    cells = [str(getattr(value, "text", value)) for value in values]
     return {"custom": custom, "content": digest(cells)}
 
 

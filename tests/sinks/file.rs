@@ -193,6 +193,17 @@ fn a_new_destination_has_the_permissions_the_time_and_the_user_attributes() {
     }
 }
 
+/// Between file systems the kernel may refuse to copy, and reads and writes take over.
+#[test]
+fn a_destination_on_another_file_system_gets_every_byte() {
+    let Ok(elsewhere) = TempDir::new_in("/dev/shm") else { return };
+    let fixture = Fixture::new();
+    let (payload, expected) = fixture.labelled(3 << 20);
+    let target = elsewhere.path().join("b.bin");
+    put(&File::at(&target), "", &payload).unwrap();
+    assert!(fs::read(&target).unwrap() == expected);
+}
+
 #[test]
 fn bytes_from_nowhere_get_the_mode_of_new_files() {
     let fixture = Fixture::new();

@@ -9,6 +9,8 @@
 //! Inflation is bounded by the caller, never by what the stream claims. A wrong or missing Adler-32 is reported, not
 //! refused: readers differ, and the data is there. A preset dictionary is refused.
 
+use std::cell::Cell;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use crate::error::{Error, Result};
@@ -46,6 +48,15 @@ pub struct Inflated {
 /// The piece in which streams are decoded when the whole need not be held.
 const WINDOW: usize = 64 << 10;
 
+/// The level of effort that [`deflate`] makes.
+const EFFORT: u32 = 9;
+
+thread_local! {
+    /// Coders between two uses: to set one up costs more than to code a small part.
+    static DECODER: Cell<Option<Decompress>> = const { Cell::new(None) };
+    static ENCODER: Cell<Option<Compress>> = const { Cell::new(None) };
+}
+
 /// The largest buffer that is reserved before a byte is decoded.
 const EAGER: usize = 256 << 10;
 
@@ -63,9 +74,26 @@ const EAGER: usize = 256 << 10;
 /// assert!(inflate(&coded, Wrapper::Zlib, 5).is_err());
 /// ```
 pub fn inflate(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Inflated> {
+    with_decoder(|decoder| inflate_with(decoder, input, wrapper, limit_bytes))
+}
+
+/// Runs `work` with a fresh decoder, one that an earlier call has set up if there is one.
+fn with_decoder<T>(work: impl FnOnce(&mut Decompress) -> T) -> T {
+    let mut decoder = match DECODER.take() {
+        Some(mut decoder) => {
+            decoder.reset(false);
+            decoder
+        }
+        None => Decompress::new(false),
+    };
+    let result = work(&mut decoder);
+    DECODER.set(Some(decoder));
+    result
+}
+
+fn inflate_with(decoder: &mut Decompress, input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Inflated> {
     let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
     let body = body_of(input, wrapper)?;
-    let mut decoder = Decompress::new(false);
     // A caller who knows the length passes it as the limit, and then one allocation serves.
     let guess = if limit <= EAGER { limit } else { body.len().saturating_mul(4).min(limit) };
     let mut bytes = Vec::with_capacity(guess.max(64));
@@ -77,7 +105,7 @@ pub fn inflate(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Infla
         let before = bytes.len();
         let status = decoder
             .decompress_vec(body.get(position..).unwrap_or_default(), &mut bytes, FlushDecompress::None)
-            .map_err(|_| broken(&decoder, wrapper))?;
+            .map_err(|_| broken(decoder, wrapper))?;
         if bytes.len() > limit {
             return Err(over(limit_bytes));
         }
@@ -85,7 +113,7 @@ pub fn inflate(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Infla
             break;
         }
         if decoder.total_in() as usize == position && bytes.len() == before && bytes.len() < bytes.capacity() {
-            return Err(truncated(&decoder, wrapper));
+            return Err(truncated(decoder, wrapper));
         }
     }
     let end = decoder.total_in() as usize;
@@ -133,7 +161,7 @@ pub fn inflate_windows(
 /// Codes `data` as small as is worth the time.
 pub fn deflate(data: &[u8], wrapper: Wrapper) -> Vec<u8> {
     let mut output = open(data.len() / 2 + 64, wrapper);
-    compress(&mut output, data, 9, &[FlushCompress::Finish]);
+    compress(&mut output, data, EFFORT, &[FlushCompress::Finish]);
     seal(&mut output, data, wrapper);
     output
 }
@@ -153,7 +181,7 @@ pub fn deflate(data: &[u8], wrapper: Wrapper) -> Vec<u8> {
 /// ```
 pub fn deflate_exact(data: &[u8], wrapper: Wrapper, len: usize) -> Option<Vec<u8>> {
     let body_len = len.checked_sub(wrapper.overhead())?;
-    for level in [9, 6, 8, 7, 5, 4, 3, 2, 1] {
+    for level in [EFFORT, 6, 8, 7, 5, 4, 3, 2, 1] {
         let mut output = open(len, wrapper);
         compress(&mut output, data, level, &[FlushCompress::Finish]);
         if output.len() != len - wrapper.overhead() + open(0, wrapper).len() {
@@ -239,7 +267,13 @@ fn seal(output: &mut Vec<u8>, data: &[u8], wrapper: Wrapper) {
 
 /// Appends the DEFLATE data of `data`, flushed in the given ways one after the other.
 fn compress(output: &mut Vec<u8>, data: &[u8], level: u32, flushes: &[FlushCompress]) {
-    let mut encoder = Compress::new(Compression::new(level), false);
+    let mut encoder = match (level == EFFORT).then(|| ENCODER.take()).flatten() {
+        Some(mut encoder) => {
+            encoder.reset();
+            encoder
+        }
+        None => Compress::new(Compression::new(level), false),
+    };
     for &flush in flushes {
         loop {
             let rest = data.get(encoder.total_in() as usize..).unwrap_or_default();
@@ -253,6 +287,9 @@ fn compress(output: &mut Vec<u8>, data: &[u8], level: u32, flushes: &[FlushCompr
                 break;
             }
         }
+    }
+    if level == EFFORT {
+        ENCODER.set(Some(encoder));
     }
 }
 

@@ -33,7 +33,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &pdf::Pdf, &ooxml::Ooxml];
+pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &pdf::Pdf];
 
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {

@@ -35,7 +35,7 @@ mod kernel {
     use std::os::unix::fs::FileExt;
 
     use rustix::fs::{copy_file_range, ioctl_ficlone};
-    use unlabel_core::{Payload, Replacement, Segment};
+    use unlabel_core::{Edit, Payload, Plan, Replacement, Segment};
 
     use super::BUFFER;
     use crate::error::{Error, ErrorKind, Result};
@@ -46,9 +46,7 @@ mod kernel {
     pub(super) fn fill(staged: &mut File, source: &File, payload: &Payload) -> Result<u64> {
         let plan = payload.plan();
         if plan.keeps_length() && ioctl_ficlone(&*staged, source).is_ok() {
-            for edit in plan.edits() {
-                write_new_at(staged, edit.range.start, &edit.with).map_err(cannot_write)?;
-            }
+            patch(staged, plan).map_err(cannot_write)?;
             return Ok(plan.new_bytes());
         }
         for segment in payload.segments() {
@@ -63,13 +61,17 @@ mod kernel {
         Ok(payload.len())
     }
 
-    fn write_new_at(staged: &File, at: u64, with: &Replacement) -> io::Result<()> {
-        match with {
-            Replacement::Bytes(bytes) => staged.write_all_at(bytes, at),
-            Replacement::Fill { byte, len } => {
-                for_pieces(*byte, *len, |piece, done| staged.write_all_at(piece, at + done))
+    /// Makes the result of a length-keeping plan of `staged`, which holds the input.
+    fn patch(staged: &File, plan: &Plan) -> io::Result<()> {
+        for Edit { range, with } in plan.edits() {
+            match with {
+                Replacement::Bytes(bytes) => staged.write_all_at(bytes, range.start)?,
+                Replacement::Fill { byte, len } => {
+                    for_pieces(*byte, *len, |piece, done| staged.write_all_at(piece, range.start + done))?;
+                }
             }
         }
+        Ok(())
     }
 
     /// Hands `len` bytes of filler to `write` piece by piece, with the count of those before.
@@ -120,5 +122,25 @@ mod kernel {
 
     fn cannot_write(error: io::Error) -> Error {
         Error::io("cannot write", error)
+    }
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        /// What follows a reflink, which the file system of the tests need not have.
+        #[test]
+        fn a_copy_is_patched_to_the_result() {
+            let input: Vec<u8> = (0..1_000_000_u32).map(|number| (number % 251) as u8).collect();
+            let edits = vec![
+                Edit::replace(0..3, "abc"),
+                Edit::fill(100_000..700_000, b' '),
+                Edit::replace(999_990..1_000_000, vec![7; 10]),
+            ];
+            let plan = Plan::new(edits, input.len() as u64).unwrap();
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &input).unwrap();
+            patch(file.as_file(), &plan).unwrap();
+            assert!(std::fs::read(file.path()).unwrap() == plan.apply(&input).unwrap());
+        }
     }
 }

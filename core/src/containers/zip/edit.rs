@@ -79,21 +79,28 @@ impl Archive<'_> {
     /// [`Unsupported`](ErrorKind::Unsupported) when a member has an [`obstacle`](Self::obstacle). The old data is
     /// not decoded again; whether it matches its CRC-32 is for the caller to ask before.
     pub fn edits(&self, request: &Request<'_>) -> Result<Vec<Edit>> {
+        // In file order, so that what lies in one record is found without a look at all of them.
+        let mut stale: Vec<&Stale> = request.stale.iter().collect();
+        stale.sort_by_key(|stale| stale.range.start);
         let mut records = Vec::with_capacity(request.changes.len());
         for change in request.changes {
-            records.push(self.record(change, request)?);
+            records.push(self.record(change, request, &stale)?);
         }
         let resized = |record: &Record| record.bytes.len() as u64 != record.range.end - record.range.start;
-        let cuts = |stale: &&Stale| request.layout == Layout::Compact && stale.kind == StaleKind::Gap;
-        let moves = records.iter().any(resized) || request.stale.iter().any(|stale| cuts(&stale));
+        let cuts = |stale: &Stale| request.layout == Layout::Compact && stale.kind == StaleKind::Gap;
+        let moves = records.iter().any(resized) || stale.iter().any(|stale| cuts(stale));
 
         let mut edits = Vec::new();
         let mut patches = Vec::new();
-        for stale in request.stale {
-            let is_inside = |record: &Record| self.local_range(record.entry).contains(&stale.range.start);
+        let mut edited: Vec<_> = records.iter().map(|record| self.local_range(record.entry)).collect();
+        edited.sort_by_key(|range| range.start);
+        for stale in stale {
+            let after = edited.partition_point(|range| range.start <= stale.range.start);
+            let before = after.checked_sub(1).and_then(|index| edited.get(index));
             match stale.kind {
-                _ if records.iter().any(is_inside) => {}
-                StaleKind::Gap if cuts(&stale) => edits.push(Edit::delete(stale.range.clone())),
+                // Zeroed in the new record.
+                _ if before.is_some_and(|range| stale.range.start < range.end) => {}
+                StaleKind::Gap if cuts(stale) => edits.push(Edit::delete(stale.range.clone())),
                 StaleKind::Prefix | StaleKind::Gap => edits.push(Edit::fill(stale.range.clone(), 0)),
                 StaleKind::Extra | StaleKind::Comment => patches.push(Patch {
                     at: stale.range.start,
@@ -119,13 +126,13 @@ impl Archive<'_> {
     }
 
     /// The new record of a member.
-    fn record(&self, change: &Change, request: &Request<'_>) -> Result<Record> {
+    fn record(&self, change: &Change, request: &Request<'_>, stale: &[&Stale]) -> Result<Record> {
         if let Some(barrier) = self.obstacle(change.entry, None) {
             let at = self.entries.get(change.entry).map_or(0, |entry| entry.header);
             return Err(Error::new(barrier.kind, barrier.reason).at(at));
         }
         let (entry, _) = self.coded(change.entry)?;
-        let mut fields = self.local_fields(entry, request.stale);
+        let mut fields = self.local_fields(entry, stale);
         let (coded, data) = self.coded_to_fit(entry, change, request, &mut fields);
         let new_len = coded.len() as u64;
 
@@ -154,10 +161,12 @@ impl Archive<'_> {
     }
 
     /// The extra fields of a local header, without growth hint, stale bodies zeroed.
-    fn local_fields(&self, entry: &Entry, stale: &[Stale]) -> Vec<u8> {
+    fn local_fields(&self, entry: &Entry, stale: &[&Stale]) -> Vec<u8> {
         let range = entry.local_extra_range();
         let mut bytes = self.bytes(range.clone()).to_vec();
-        for stale in stale.iter().filter(|stale| range.start <= stale.range.start && stale.range.end <= range.end) {
+        let first = stale.partition_point(|stale| stale.range.start < range.start);
+        let inside = stale.get(first..).unwrap_or_default().iter().take_while(|stale| stale.range.end <= range.end);
+        for stale in inside {
             let body = (stale.range.start - range.start) as usize..(stale.range.end - range.start) as usize;
             bytes.get_mut(body).unwrap_or_default().fill(0);
         }
@@ -336,16 +345,20 @@ fn blank(kind: StaleKind) -> u8 {
     if kind == StaleKind::Comment { b' ' } else { 0 }
 }
 
-/// Appends a growth hint of exactly `len` bytes, if one can be that long.
+/// Adds a growth hint of exactly `len` bytes, if one can be that long. It stands before whatever ends the area without
+/// being a field, which some writers leave there and readers skip.
 fn add_hint(fields: &mut Vec<u8>, len: usize) -> bool {
     if len < HINT_LEN || fields.len() + len > MOST_EXTRA {
         return false;
     }
-    fields.extend_from_slice(&GROWTH_HINT.to_le_bytes());
-    fields.extend_from_slice(&((len - 4) as u16).to_le_bytes());
-    fields.extend_from_slice(&HINT_SIGNATURE);
-    fields.extend_from_slice(&((len - HINT_LEN) as u16).to_le_bytes());
-    fields.resize(fields.len() + len - HINT_LEN, 0);
+    let at = extras(fields).last().map_or(0, |field| field.body.end);
+    let mut hint = Vec::with_capacity(len);
+    hint.extend_from_slice(&GROWTH_HINT.to_le_bytes());
+    hint.extend_from_slice(&((len - 4) as u16).to_le_bytes());
+    hint.extend_from_slice(&HINT_SIGNATURE);
+    hint.extend_from_slice(&((len - HINT_LEN) as u16).to_le_bytes());
+    hint.resize(len, 0);
+    fields.splice(at..at, hint);
     true
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::{Archive, Entry, LOCAL_LEN, ZIP64, extras};
+use super::{Archive, Entry, Extra, GROWTH_HINT, LOCAL_LEN, ZIP64, extras};
 use crate::containers::deflate::{Wrapper, inflate_windows};
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind, Result};
@@ -120,8 +120,15 @@ impl Archive<'_> {
             // A name that differs between the headers leaves the place of the local fields unsure.
             let local = Some(entry.local_extra_range()).filter(|range| range.start <= range.end);
             for range in local.into_iter().chain([entry.extra_range()]) {
-                let text = extras(self.bytes(range.clone())).filter(|field| !PLAIN_EXTRAS.contains(&field.id));
-                fields.extend(text.filter(|field| !field.body.is_empty()).map(|field| {
+                let bytes = self.bytes(range.clone());
+                // A growth hint is four bytes of header and zeros, unless somebody hides something there.
+                let is_blank = |field: &Extra| {
+                    let body = bytes.get(field.body.clone()).unwrap_or_default();
+                    let padding = if field.id == GROWTH_HINT { body.get(4..).unwrap_or_default() } else { body };
+                    padding.iter().all(|byte| *byte == 0)
+                };
+                let text = extras(bytes).filter(|field| !PLAIN_EXTRAS.contains(&field.id) && !is_blank(field));
+                fields.extend(text.map(|field| {
                     let at = |position: usize| range.start + position as u64;
                     (at(field.body.start)..at(field.body.end), StaleKind::Extra)
                 }));

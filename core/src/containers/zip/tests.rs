@@ -304,6 +304,23 @@ fn freed_bytes_become_a_growth_hint_that_a_later_edit_takes_back() {
 }
 
 #[test]
+fn the_growth_hint_stands_before_bytes_that_are_no_field() {
+    let long: Vec<u8> = (0..400_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
+    for junk in [&b"\0"[..], &b"\x0a\0\xff\xff"[..]] {
+        let members = vec![Member { local_extra: junk.to_vec(), ..Member::new("custom.xml", &long) }];
+        let bytes = Writer { members, ..Writer::default() }.write();
+        let (output, keeps) = one_change(&bytes, &long[..300], Layout::Preserve, true);
+        assert!(keeps);
+        let name_end = 30 + "custom.xml".len();
+        assert_eq!(output[name_end..name_end + 2], [0x20, 0xa2]);
+        let end = name_end + usize::from(u16::from_le_bytes([output[28], output[29]]));
+        assert!(output[..end].ends_with(junk));
+        let (again, _) = one_change(&output, &long, Layout::Preserve, true);
+        assert_eq!(again, bytes);
+    }
+}
+
+#[test]
 fn a_member_that_grows_moves_the_rest() {
     let bytes = archive(&[("custom.xml", b"a"), ("other.xml", b"other")]);
     let long: Vec<u8> = (0..400_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();

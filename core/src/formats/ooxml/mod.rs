@@ -24,6 +24,7 @@ mod signatures;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::containers::zip::{self, Change, Request};
@@ -149,11 +150,12 @@ impl<'a> PackageSurvey<'a> {
     fn show_content(&self, scan: &mut Scan<'_>) -> Result<()> {
         let archive = &self.package.archive;
         let mut budget = self.limits.total_bytes;
+        let parsed: HashSet<usize> = self.package.parts.iter().map(|part| part.entry).collect();
         for index in 0..archive.entries().len() {
             let name = archive.name(index);
             let offset = self.data_offset(index);
             scan.region(Class::Content, "name of a member", offset, name, &[]);
-            if self.package.parts.iter().any(|part| part.entry == index) {
+            if parsed.contains(&index) {
                 continue;
             }
             let place = String::from_utf8_lossy(name);

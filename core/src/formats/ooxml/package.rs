@@ -79,7 +79,8 @@ impl<'a> Package<'a> {
     pub(super) fn open(input: &'a [u8], limits: &Limits) -> Result<Self> {
         let archive = Archive::parse(input, limits)?;
         let mut package = Self { archive, parts: Vec::new(), guards: Vec::new() };
-        let relationships = package.relationships(limits)?;
+        let mut relationships = package.relationships(limits)?;
+        relationships.sort_by(|one, other| one.target.cmp(&other.target));
         let mut members = package.members(&relationships, limits)?;
         let signatures = package.signatures(&members, limits)?;
         members.retain(|(_, role)| *role != Role::Signature);
@@ -111,7 +112,7 @@ impl<'a> Package<'a> {
     /// The members that may hold labels or say that parts are signed.
     fn members(&self, relationships: &[Relationship], limits: &Limits) -> Result<Vec<(usize, Role)>> {
         let mut by_name: HashMap<String, Role> = HashMap::new();
-        let mut by_extension: Vec<(String, Role)> = Vec::new();
+        let mut by_extension: HashMap<String, Role> = HashMap::new();
         for relationship in relationships {
             if let Some(role) = role_of_relationship(&relationship.kind) {
                 by_name.insert(relationship.target.clone(), role);
@@ -128,7 +129,7 @@ impl<'a> Package<'a> {
             }
             match (role_of_content_type(&kind), element.name.local) {
                 (Some(role), "Override") => drop(by_name.entry(normal(&value("PartName"))).or_insert(role)),
-                (Some(role), "Default") => by_extension.push((value("Extension").to_ascii_lowercase(), role)),
+                (Some(role), "Default") => drop(by_extension.insert(value("Extension").to_ascii_lowercase(), role)),
                 _ => {}
             }
         })?;
@@ -140,7 +141,7 @@ impl<'a> Package<'a> {
             let Ok(name) = std::str::from_utf8(name) else { continue };
             let name = normal(name);
             let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-            let by_default = || by_extension.iter().find(|(other, _)| other == extension).map(|(_, role)| *role);
+            let by_default = || by_extension.get(extension).copied();
             let role = by_name.get(&name).copied().or_else(|| role_of_name(&name, &folders)).or_else(by_default);
             members.extend(role.map(|role| (index, role)));
         }
@@ -226,8 +227,9 @@ impl<'a> Package<'a> {
         let is_stored = matches!(bytes, Cow::Borrowed(_));
         let barrier = self.archive.obstacle(entry, Some(&bytes)).filter(|_| !parsed.sites.is_empty()).or_else(|| {
             let part = normal(&name);
-            let ids = relationships.iter().filter(|it| it.target == part);
-            let listed = signatures.covers(&part, ids.map(|it| (&*it.id, &*it.kind)));
+            let first = relationships.partition_point(|it| it.target < part);
+            let own = relationships.get(first..).unwrap_or_default().iter().take_while(|it| it.target == part);
+            let listed = signatures.covers(&part, own.map(|it| (&*it.id, &*it.kind)));
             listed.then(|| Barrier::new(ErrorKind::Signed, "a signature of the package lists this part"))
         });
         for (site, cut) in parsed.sites.iter_mut().zip(&parsed.ranges) {
@@ -314,7 +316,7 @@ fn role_of_name(name: &str, item_folders: &[String]) -> Option<Role> {
         ("_xmlsignatures", _) => Some(Role::Signature),
         _ if stem.starts_with("itemprops") => None,
         _ if folder.rsplit('/').next() == Some("customxml") => Some(Role::CustomXml),
-        _ if item_folders.iter().any(|known| known == folder) => Some(Role::CustomXml),
+        _ if item_folders.binary_search_by(|known| (**known).cmp(folder)).is_ok() => Some(Role::CustomXml),
         _ => None,
     }
 }

@@ -47,12 +47,22 @@ impl Parsed {
 
     /// The ranges to cut when the sites at these places go (ascending).
     pub(super) fn cuts(&self, chosen: &[usize]) -> Vec<Range<usize>> {
-        let is_chosen = |place: &usize| chosen.binary_search(place).is_ok();
-        let emptied: Vec<_> =
-            self.groups.iter().filter(|(_, sites)| sites.clone().all(|place| is_chosen(&place))).collect();
-        let inside = |place: &usize| emptied.iter().any(|(_, sites)| sites.contains(place));
-        let single = chosen.iter().filter(|place| !inside(place)).filter_map(|place| self.ranges.get(*place).cloned());
-        single.chain(emptied.iter().map(|(range, _)| range.clone())).collect()
+        let is_chosen = |place: usize| chosen.binary_search(&place).is_ok();
+        let mut cuts = Vec::with_capacity(chosen.len());
+        // Groups come in the order of the part, and so do the sites they hold.
+        let mut position = 0;
+        for (range, sites) in self.groups.iter().filter(|(_, sites)| sites.clone().all(is_chosen)) {
+            cuts.push(range.clone());
+            let before = chosen.partition_point(|place| *place < sites.start);
+            cuts.extend(self.ranges_of(chosen.get(position..before).unwrap_or_default()));
+            position = chosen.partition_point(|place| *place < sites.end);
+        }
+        cuts.extend(self.ranges_of(chosen.get(position..).unwrap_or_default()));
+        cuts
+    }
+
+    fn ranges_of(&self, places: &[usize]) -> impl Iterator<Item = Range<usize>> {
+        places.iter().filter_map(|place| self.ranges.get(*place).cloned())
     }
 }
 
@@ -90,9 +100,11 @@ pub(super) fn parse(role: Role, bytes: &[u8], limits: &Limits) -> Result<Parsed>
     Ok(walk.parsed)
 }
 
-/// Namespaces of custom XML that `SharePoint` and Word keep for themselves and that hold no labels: form names, event
-/// receivers, cover page fields, bibliographies.
-const KNOWN_ITEMS: [&[u8]; 6] = [
+/// Namespaces (of the first, the end that all versions share) of custom XML that `SharePoint` and Office keep for themselves and that hold no labels: schemas of
+/// content types, form names, event receivers, cover page fields, the information pane, bibliographies.
+const KNOWN_ITEMS: [&[u8]; 8] = [
+    b"/metadata/contentType\"",
+    b"http://schemas.microsoft.com/office/2009/outspace/metadata",
     b"http://schemas.microsoft.com/office/word/2004/10/bibliography",
     b"http://schemas.microsoft.com/sharepoint/v3/contenttype/forms",
     b"http://schemas.microsoft.com/sharepoint/events",
@@ -373,17 +385,15 @@ impl<'t> Walk<'t> {
         Ok(())
     }
 
-    /// The value of a column, or its definition. What says nothing of the document is bookkeeping.
+    /// The value of a column, or its definition, which has none.
     fn column(&mut self, element: &Element<'t>, key: &str, is_definition: bool) -> Result<()> {
         let blank = self.before;
         let items = properties::read_items(&mut self.scanner)?;
-        let value = (!is_definition).then(|| items.join(", "));
-        let is_empty = value.as_ref().is_none_or(String::is_empty);
         let site = Site {
             address: format!("customxml:{key}"),
-            kind: if is_empty { Kind::Bookkeeping } else { properties::kind(key) },
+            kind: properties::kind(key),
             key: key.to_owned(),
-            value,
+            value: (!is_definition && !items.is_empty()).then(|| items.join(", ")),
             case: KeyCase::Insensitive,
             ..Site::default()
         };

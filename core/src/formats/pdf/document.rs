@@ -1,6 +1,6 @@
 //! The parsed file: its objects, the texts that dictionaries stand in, and what refers to what.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -55,6 +55,8 @@ pub(super) struct Document<'a> {
     pub(super) coded: Vec<Coded>,
     /// The last object of each number; made when first asked for.
     last: OnceCell<HashMap<u32, usize>>,
+    /// Bytes decoded so far, those that are held and those that are not.
+    decoded: Cell<u64>,
 }
 
 impl<'a> Document<'a> {
@@ -74,8 +76,8 @@ impl<'a> Document<'a> {
         trailers.dedup_by_key(|trailer| trailer.dict.range.start);
         limits.check_items(trailers.len(), "trailers")?;
         find_hidden(&around, &trailers, &mut walk);
-        let (crypt, coded, last) = (Crypt::None, Vec::new(), OnceCell::new());
-        let mut document = Self { input, limits, base, chain, walk, trailers, crypt, coded, last };
+        let (crypt, coded, last, decoded) = (Crypt::None, Vec::new(), OnceCell::new(), Cell::new(0));
+        let mut document = Self { input, limits, base, chain, walk, trailers, crypt, coded, last, decoded };
         document.crypt = Crypt::of(&document);
         Ok(document)
     }
@@ -142,6 +144,9 @@ impl<'a> Document<'a> {
     /// Decodes the object stream with this object index.
     pub(super) fn open_stream(&self, index: usize) -> Result<Coded, &'static str> {
         let missing = "it is not a stream";
+        if self.decoded.get() > self.limits.total_bytes {
+            return Err("the streams of the file decode to more than the limit");
+        }
         let object = self.walk.objects.get(index).ok_or(missing)?;
         let data = object.data.clone().ok_or(missing)?;
         let dict = self.dict(object).ok_or(missing)?;
@@ -153,7 +158,30 @@ impl<'a> Document<'a> {
             None => coding.decode(raw, self.limits),
         };
         let plain = plain.ok_or("it cannot be decompressed")?;
+        self.decoded.set(self.decoded.get().saturating_add(plain.len() as u64));
         Ok(Coded { object: index, data, coding, plain })
+    }
+
+    /// Keeps a decoded stream; answers its index.
+    pub(super) fn hold(&mut self, coded: Coded) -> Result<usize, &'static str> {
+        let held: usize = self.coded.iter().map(|coded| coded.plain.len()).sum();
+        self.limits.check_part((held + coded.plain.len()) as u64).map_err(|_| "there is too much of it to be held")?;
+        self.coded.push(coded);
+        Ok(self.coded.len() - 1)
+    }
+
+    /// Decodes and keeps the stream with this object index, unless it is kept already.
+    pub(super) fn hold_open(&mut self, index: usize) -> Result<usize, &'static str> {
+        match self.coded.iter().position(|coded| coded.object == index) {
+            Some(held) => Ok(held),
+            None => self.hold(self.open_stream(index)?),
+        }
+    }
+
+    /// The index of the object stream that holds the current object with this number.
+    pub(super) fn containing_stream(&self, number: u32) -> Option<usize> {
+        let Place::Within(stream) = self.chain.place(self.input, self.limits, number)? else { return None };
+        self.object_index(stream)
     }
 
     /// The objects of a decoded object stream.
@@ -242,6 +270,7 @@ fn find_hidden(around: &Surroundings<'_>, trailers: &[Trailer], walk: &mut Walk)
     let named = trailers.iter().flat_map(|trailer| {
         keys.iter().filter_map(|key| Some(trailer.dict.get(around.input, key)?.reference()?.number))
     });
+    let mut hidden = Vec::new();
     let mut numbers: Vec<u32> = named.chain(walk.metadata.iter().copied()).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -264,10 +293,14 @@ fn find_hidden(around: &Surroundings<'_>, trailers: &[Trailer], walk: &mut Walk)
         }
         let found = around.object(&mut Lexer::at(around.input, start));
         if let Some(found) = found.filter(|object| object.id.number == number) {
-            walk.add(around, found);
-            walk.objects.sort_by_key(|object| object.range.start);
+            hidden.push(found);
         }
     }
+    for object in hidden {
+        walk.add(around, object);
+    }
+    walk.objects.sort_by_key(|object| object.range.start);
+    walk.objects.dedup_by_key(|object| object.range.start);
 }
 
 /// The reference of an object in the file, as `object 12 0`.

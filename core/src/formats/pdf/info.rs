@@ -28,6 +28,8 @@ pub(super) struct Info {
 /// One entry of an information dictionary, as the plan needs it.
 #[derive(Clone, Debug)]
 pub(super) struct InfoEntry {
+    /// Index of its dictionary.
+    pub(super) info: usize,
     pub(super) home: Home,
     /// The name and the value, white space between them included.
     pub(super) range: Range<usize>,
@@ -70,7 +72,7 @@ pub(super) fn find(document: &mut Document<'_>) -> Found {
                 found.infos.push(info);
             }
         } else if object.role == Role::PlainDict {
-            candidates.push(info);
+            candidates.push((None, info));
         }
     }
     let streams: Vec<usize> = (0..document.walk.objects.len())
@@ -83,6 +85,7 @@ pub(super) fn find(document: &mut Document<'_>) -> Found {
         }
     }
     keep_orphans(document, candidates, &mut found);
+    open_values(document, &found.infos);
     found.infos.sort_by_key(|info| (info.offset, info.range.start));
     found
 }
@@ -99,12 +102,15 @@ pub(super) struct Found {
     pub(super) byte_range_within: Option<usize>,
 }
 
+/// A dictionary that looks like document information, and the object stream that it stands in.
+type Candidate = (Option<usize>, Info);
+
 fn find_within(
     document: &mut Document<'_>,
     coded: Coded,
     named: &HashSet<u32>,
     found: &mut Found,
-    candidates: &mut Vec<Info>,
+    candidates: &mut Vec<Candidate>,
 ) {
     let finders = super::walk::Finders::new();
     found.metadata.extend(super::walk::metadata_references(&coded.plain, &finders));
@@ -113,7 +119,7 @@ fn find_within(
     }
     let home = Home::Coded(document.coded.len());
     let stream = document.walk.objects.get(coded.object).map(|object| object.id.number);
-    let mut keep = false;
+    let mut infos = Vec::new();
     for Inner { number, range } in document.inner_objects(&coded) {
         let mut lexer = Lexer::at(coded.plain.get(..range.end).unwrap_or_default(), range.start);
         lexer.skip_space();
@@ -131,37 +137,72 @@ fn find_within(
             _ => false,
         };
         if is_named && !summary.is_structural(is_current()) {
-            found.infos.push(info);
-            keep = true;
+            infos.push(info);
         } else if !is_named && closed && summary.is_plain() {
-            candidates.push(info);
-            keep = true;
+            candidates.push((Some(coded.object), info));
         }
     }
-    if keep {
-        document.coded.push(coded);
+    if infos.is_empty() {
+        return;
+    }
+    let index = coded.object;
+    match document.hold(coded) {
+        Ok(_) => found.infos.append(&mut infos),
+        Err(reason) => found.unreadable.push((index, reason)),
     }
 }
 
 /// Of the dictionaries that look like document information, those that nothing refers to.
-fn keep_orphans(document: &Document<'_>, candidates: Vec<Info>, found: &mut Found) {
-    let numbers: HashSet<u32> = candidates.iter().map(|info| info.id.number).collect();
+fn keep_orphans(document: &mut Document<'_>, candidates: Vec<Candidate>, found: &mut Found) {
+    let numbers: HashSet<u32> = candidates.iter().map(|(_, info)| info.id.number).collect();
     let counts = document.count_references(&numbers);
-    found.infos.extend(candidates.into_iter().filter(|info| !counts.contains_key(&info.id.number)));
+    for (stream, mut info) in candidates {
+        if counts.contains_key(&info.id.number) {
+            continue;
+        }
+        if let Some(stream) = stream {
+            match document.hold_open(stream) {
+                Ok(coded) => info.home = Home::Coded(coded),
+                Err(reason) => {
+                    found.unreadable.push((stream, reason));
+                    continue;
+                }
+            }
+        }
+        found.infos.push(info);
+    }
+}
+
+/// Opens the object streams that hold values of information dictionaries.
+fn open_values(document: &mut Document<'_>, infos: &[Info]) {
+    let mut streams = HashSet::new();
+    for info in infos {
+        let mut lexer = Lexer::at(document.text(info.home), info.range.start);
+        Dict::visit(&mut lexer, |entry| {
+            let within = entry.value.reference().and_then(|reference| document.containing_stream(reference.number));
+            streams.extend(within);
+        });
+    }
+    let mut streams: Vec<usize> = streams.into_iter().collect();
+    streams.sort_unstable();
+    for stream in streams {
+        // One that cannot be read is reported already.
+        let _ = document.hold_open(stream);
+    }
 }
 
 /// The sites of one information dictionary.
-pub(super) fn sites(document: &Document<'_>, info: &Info) -> Result<Vec<(Site, InfoEntry)>> {
+pub(super) fn sites(document: &Document<'_>, index: usize, info: &Info) -> Result<Vec<(Site, InfoEntry)>> {
     let text = document.text(info.home);
     let Some(dict) = Dict::read(&mut Lexer::at(text, info.range.start)) else { return Ok(Vec::new()) };
     if !dict.closed && dict.range.end >= text.len() {
         return Err(Error::malformed(info.offset as u64, "the document information is cut off"));
     }
     document.limits.check_items(dict.entries.len(), "entries of document information")?;
-    Ok(dict.entries.iter().filter_map(|entry| site(document, info, entry)).collect())
+    Ok(dict.entries.iter().filter_map(|entry| site(document, index, info, entry)).collect())
 }
 
-fn site(document: &Document<'_>, info: &Info, entry: &Entry) -> Option<(Site, InfoEntry)> {
+fn site(document: &Document<'_>, index: usize, info: &Info, entry: &Entry) -> Option<(Site, InfoEntry)> {
     let text = document.text(info.home);
     let name = text.get(entry.key.start + 1..entry.key.end)?;
     let key = name_text(&name_bytes(name));
@@ -188,7 +229,7 @@ fn site(document: &Document<'_>, info: &Info, entry: &Entry) -> Option<(Site, In
         key,
         ..Site::default()
     };
-    Some((site, InfoEntry { home: info.home, range: entry.key.start..entry.value.range.end, indirect }))
+    Some((site, InfoEntry { info: index, home: info.home, range: entry.key.start..entry.value.range.end, indirect }))
 }
 
 fn cut(mut text: String, limit: usize) -> String {
@@ -219,12 +260,12 @@ fn follow(document: &Document<'_>, reference: Reference) -> Option<Indirect> {
         let (home, body, id) = (Home::File, object.body.clone(), object.id);
         return object.data.is_none().then_some(Indirect { number: reference.number, home, body, id });
     }
-    document.coded.iter().enumerate().find_map(|(index, coded)| {
-        let inner = document.inner_objects(coded).into_iter().find(|inner| inner.number == reference.number)?;
-        let mut lexer = Lexer::at(coded.plain.get(..inner.range.end)?, inner.range.start);
-        let body = value(&mut lexer)?.range;
-        Some(Indirect { number: reference.number, home: Home::Coded(index), body, id: reference })
-    })
+    let stream = document.containing_stream(reference.number)?;
+    let (index, coded) = document.coded.iter().enumerate().find(|(_, coded)| coded.object == stream)?;
+    let inner = document.inner_objects(coded).into_iter().find(|inner| inner.number == reference.number)?;
+    let mut lexer = Lexer::at(coded.plain.get(..inner.range.end)?, inner.range.start);
+    let body = value(&mut lexer)?.range;
+    Some(Indirect { number: reference.number, home: Home::Coded(index), body, id: reference })
 }
 
 /// A value as canonical text, and as spelled.

@@ -25,6 +25,8 @@ mod lexer;
 mod packets;
 mod plan;
 mod residue;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 mod walk;
@@ -87,8 +89,8 @@ impl<'a> PdfSurvey<'a> {
         let found = info::find(&mut document);
         let mut guards = Vec::new();
         let mut sites = Vec::new();
-        for info in &found.infos {
-            for (site, entry) in info::sites(&document, info)? {
+        for (index, info) in found.infos.iter().enumerate() {
+            for (site, entry) in info::sites(&document, index, info)? {
                 let position = (site.offset, entry.home, entry.range.start);
                 sites.push((position, site, Source::Info(entry)));
             }
@@ -141,17 +143,16 @@ fn unreadable(document: &Document<'_>, object: usize, what: &str, reason: &str) 
 
 /// The guard of a signature that is in force: its dictionary is current and something refers to it.
 fn signature(document: &Document<'_>, within: Option<usize>) -> Option<Guard> {
-    let signed = document.walk.byte_ranges.iter().find_map(|&start| {
+    let mentions = document.walk.byte_ranges.iter().filter_map(|&start| {
         let index = document.walk.objects.partition_point(|object| object.range.start < start);
-        let object = document.walk.objects.get(index)?;
-        let dict = document.dict(object)?;
-        let is_signature = dict.get(document.input, b"ByteRange").is_some();
-        let is_named = || {
-            let number = object.id.number;
-            document.count_references(&[number].into()).contains_key(&number)
-        };
-        (document.is_current(index) && (!is_signature || is_named())).then_some(start)
+        let object = document.walk.objects.get(index).filter(|_| document.is_current(index))?;
+        let is_signature = document.dict(object)?.get(document.input, b"ByteRange").is_some();
+        Some((start, is_signature.then_some(object.id.number)))
     });
+    let mentions: Vec<(usize, Option<u32>)> = mentions.collect();
+    let counts = document.count_references(&mentions.iter().filter_map(|(_, number)| *number).collect());
+    let in_force = |number: &Option<u32>| number.is_none_or(|number| counts.contains_key(&number));
+    let signed = mentions.iter().find(|(_, number)| in_force(number)).map(|(start, _)| *start);
     let offset = signed.or(within)? as u64;
     let barrier = Barrier::new(ErrorKind::Signed, "a digital signature covers the file");
     Some(Guard { barrier, scope: Scope::File, offset })

@@ -111,8 +111,7 @@ fn open(document: &mut Document<'_>, index: usize) -> Result<PacketHome, &'stati
     } else {
         let coded = document.open_stream(index)?;
         let range = 0..coded.plain.len();
-        document.coded.push(coded);
-        (Home::Coded(document.coded.len() - 1), range)
+        (Home::Coded(document.hold(coded)?), range)
     };
     let bytes = document.text(home).get(range.clone()).unwrap_or_default();
     let packet = Packet::parse(bytes, document.limits).ok();

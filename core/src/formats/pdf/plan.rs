@@ -34,12 +34,16 @@ fn plan_as(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Res
     let mut edits = Edits::new();
     take_entries(survey, removal, layout, &mut edits);
     let mut file = Vec::new();
-    for (index, packet) in survey.packets.iter().enumerate() {
-        let chosen = removal.sites.iter().filter_map(|&site| match survey.sources.get(site) {
-            Some(Source::Packet(packet, within)) if *packet == index => Some(*within),
-            _ => None,
-        });
-        let chosen: Vec<usize> = chosen.collect();
+    let mut chosen = vec![Vec::new(); survey.packets.len()];
+    for &site in removal.sites {
+        if let Some(Source::Packet(packet, within)) = survey.sources.get(site)
+            && let Some(chosen) = chosen.get_mut(*packet)
+        {
+            chosen.push(*within);
+        }
+    }
+    for (packet, mut chosen) in survey.packets.iter().zip(chosen) {
+        chosen.sort_unstable();
         let found = packet.edits(document, &chosen, removal, layout);
         if found.is_empty() {
             continue;

@@ -1,5 +1,6 @@
 //! What is shown to the residue scan.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::document::{Home, place_of};
@@ -37,8 +38,7 @@ pub(super) fn scan(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
     for (range, claimed) in slack(survey) {
         show(survey, scan, Class::Slack, "unused bytes", &range, &claimed);
     }
-    for info in &survey.infos {
-        let claimed = claimed_in(survey, info.home, &info.range);
+    for (info, claimed) in survey.infos.iter().zip(claims(survey)) {
         if info.home == Home::File {
             show(survey, scan, Class::Metadata, "document information", &info.range, &claimed);
         } else {
@@ -80,13 +80,17 @@ fn relative(ranges: &[Range<usize>], base: usize) -> Vec<Range<usize>> {
     ranges.iter().filter_map(moved).collect()
 }
 
-/// The ranges of the entries of information dictionaries that stand within `range` of `home`.
-fn claimed_in(survey: &PdfSurvey<'_>, home: Home, range: &Range<usize>) -> Vec<Range<usize>> {
-    let entries = survey.sources.iter().filter_map(|source| match source {
-        Source::Info(entry) if entry.home == home => Some(entry.range.clone()),
-        _ => None,
-    });
-    entries.filter(|entry| range.start <= entry.start && entry.end <= range.end).collect()
+/// The ranges of the entries of each information dictionary.
+fn claims(survey: &PdfSurvey<'_>) -> Vec<Vec<Range<usize>>> {
+    let mut claims = vec![Vec::new(); survey.infos.len()];
+    for source in &survey.sources {
+        if let Source::Info(entry) = source
+            && let Some(claimed) = claims.get_mut(entry.info)
+        {
+            claimed.push(entry.range.clone());
+        }
+    }
+    claims
 }
 
 /// The ranges of the file that no reader looks at: gaps between objects, and what stands before and after them.
@@ -110,8 +114,10 @@ pub(super) fn slack(survey: &PdfSurvey<'_>) -> Vec<Region> {
         }
         end = end.max(range.end);
     }
-    for info in survey.infos.iter().filter(|info| info.home == Home::File) {
-        regions.push((info.range.clone(), claimed_in(survey, Home::File, &info.range)));
+    for (info, claimed) in survey.infos.iter().zip(claims(survey)) {
+        if info.home == Home::File {
+            regions.push((info.range.clone(), claimed));
+        }
     }
     regions
 }
@@ -125,9 +131,10 @@ fn marks(bytes: &[u8], base: usize) -> Vec<Range<usize>> {
 /// Shows every object and stream that is not metadata.
 fn content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
     let document = &survey.document;
+    let in_file = survey.infos.iter().filter(|info| info.home == Home::File);
+    let infos: HashSet<usize> = in_file.map(|info| info.range.start).collect();
     for (index, object) in document.walk.objects.iter().enumerate() {
-        let is_info = survey.infos.iter().any(|info| info.home == Home::File && info.range == object.body);
-        if is_info {
+        if infos.contains(&object.body.start) {
             continue;
         }
         let place = place_of(object.id);
@@ -147,7 +154,16 @@ fn content(survey: &PdfSurvey<'_>, scan: &mut Scan<'_>) {
         }
         show(survey, scan, Class::Content, &place, data, &[]);
         let raw = document.input.get(data.clone()).unwrap_or_default();
-        decoded_content(survey, scan, index, &place, raw, data.start);
+        match document.crypt.stream_cipher(object.id, false, false) {
+            Ok(None) => decoded_content(survey, scan, index, &place, raw, data.start),
+            // Decrypted content is held whole; what is too large for that is shown as it stands only.
+            Ok(Some(cipher)) if document.limits.check_part(raw.len() as u64).is_ok() => {
+                let plain = cipher.decrypt(raw).unwrap_or_default();
+                scan.region(Class::Content, &place, data.start as u64, &plain, &[]);
+                decoded_content(survey, scan, index, &place, &plain, data.start);
+            }
+            _ => {}
+        }
     }
 }
 

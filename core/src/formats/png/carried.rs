@@ -104,6 +104,11 @@ impl Carried {
         self.decoded.is_none().then_some(self.field.start + self.header)
     }
 
+    /// Where the field begins in the file.
+    pub(super) fn start(&self) -> usize {
+        self.field.start
+    }
+
     /// The bytes of the block.
     pub(super) fn block<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
         self.all(input).get(self.header..).unwrap_or_default()

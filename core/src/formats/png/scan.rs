@@ -57,6 +57,7 @@ fn show_part(survey: &Surveyed<'_>, part: &Part, scan: &mut Scan<'_>, budget: &m
             scan.raw_region(Class::Slack, &name, unused.start as u64, bytes, &[]);
         }
         Body::Block(block) => {
+            show_head(survey, &part.chunk, block.start(), scan);
             let bytes = block.block(survey.input);
             match block.base() {
                 Some(base) => scan.raw_region(Class::Metadata, &name, base as u64, bytes, &block.claimed()),
@@ -68,6 +69,13 @@ fn show_part(survey: &Surveyed<'_>, part: &Part, scan: &mut Scan<'_>, budget: &m
         }
         Body::Opaque(text) => show_opaque(survey, &part.chunk, text.as_ref(), scan),
     }
+}
+
+/// What stands before the text of a chunk: its keyword, which is known, and what an `iTXt` says about it.
+fn show_head(survey: &Surveyed<'_>, chunk: &Chunk, end: usize, scan: &mut Scan<'_>) {
+    let head = survey.input.get(chunk.data.start..end).unwrap_or_default();
+    let keyword = 0..memchr::memchr(0, head).unwrap_or(head.len());
+    scan.raw_region(Class::Metadata, &survey.place(chunk), chunk.data.start as u64, head, &[keyword]);
 }
 
 /// Where the zlib stream of a text ends, which is before the end of the chunk when something was hidden there.
@@ -93,6 +101,7 @@ fn show_opaque(survey: &Surveyed<'_>, chunk: &Chunk, text: Option<&Text>, scan: 
     if is_colour && !scan.wants_content() {
         return;
     }
+    show_head(survey, chunk, range.start, scan);
     scan.raw_region(class, &name, range.start as u64, survey.input.get(range.clone()).unwrap_or_default(), &[]);
     let Some(bytes) = text.and_then(|text| text.bytes(survey.input, survey.limits).ok()) else { return };
     match super::text::Profile::read(&bytes) {

@@ -36,8 +36,6 @@ const LINE: usize = 72;
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) keyword: String,
-    /// Language and translated keyword of an `iTXt`.
-    pub(super) annotation: Range<usize>,
     /// The text, to the end of the chunk.
     pub(super) field: Range<usize>,
     pub(super) is_compressed: bool,
@@ -47,47 +45,31 @@ pub(super) struct Text {
 impl Text {
     /// Reads the chunk of type `kind` whose data stands at `data`.
     pub(super) fn read(input: &[u8], kind: [u8; 4], data: &Range<usize>) -> Self {
-        let bytes = input.get(data.clone()).unwrap_or_default();
-        let mut position = data.start;
-        let mut until_nul = || {
-            let rest = input.get(position..data.end).unwrap_or_default();
-            let length = memchr::memchr(0, rest).unwrap_or(rest.len());
-            let range = position..position + length;
-            position = (range.end + 1).min(data.end);
-            range
+        let end = data.end;
+        // Where the NUL at or behind `start` stands; a chunk that lacks one ends in its place.
+        let nul = |start: usize| {
+            let rest = input.get(start..end).unwrap_or_default();
+            memchr::memchr(0, rest).map_or(end, |length| start + length)
         };
-        let keyword = until_nul();
-        let after = |count: usize| (keyword.end + 1 + count).min(data.end);
-        let mut text = Self {
+        let keyword = data.start..nul(data.start);
+        let after = |position: usize, count: usize| position.saturating_add(count).min(end);
+        let field = |start| Self {
             keyword: decode(input.get(keyword.clone()).unwrap_or_default()),
-            annotation: data.end..data.end,
-            field: after(0)..data.end,
-            is_compressed: false,
+            field: start..end,
+            is_compressed: kind == *b"zTXt",
             is_utf8: false,
         };
         match &kind {
-            b"zTXt" => {
-                text.field.start = after(1);
-                text.is_compressed = true;
-            }
+            b"zTXt" => field(after(keyword.end, 2)),
             b"iTXt" => {
-                text.is_compressed = bytes.get(keyword.end + 1 - data.start) == Some(&1);
-                text.is_utf8 = true;
-                position = after(2);
-                let mut until_nul = || {
-                    let rest = input.get(position..data.end).unwrap_or_default();
-                    let length = memchr::memchr(0, rest).map_or(rest.len(), |length| length + 1);
-                    position += length;
-                    position
-                };
-                until_nul();
-                let end = until_nul();
-                text.annotation = after(2)..end;
-                text.field = end..data.end;
+                let language = after(keyword.end, 3);
+                let translation = after(nul(language), 1);
+                let start = after(nul(translation), 1);
+                let is_compressed = input.get(keyword.end + 1) == Some(&1) && keyword.end + 1 < end;
+                Self { is_compressed, is_utf8: true, ..field(start) }
             }
-            _ => {}
+            _ => field(after(keyword.end, 1)),
         }
-        text
     }
 
     /// Who chose the keyword.
@@ -220,7 +202,7 @@ mod tests {
         let text = read(*b"zTXt", b"Title\0\0zlib");
         assert_eq!((text.field.clone(), text.is_compressed, text.kind()), (7..11, true, Kind::Standard));
         let text = read(*b"iTXt", b"k\0\x01\0de\0Schl\xc3\xbcssel\0text");
-        assert_eq!((text.annotation, text.field, text.is_compressed), (4..18, 18..22, true));
+        assert_eq!((text.field, text.is_compressed), (18..22, true));
         for kind in [*b"tEXt", *b"zTXt", *b"iTXt"] {
             for length in 0..5 {
                 let text = read(kind, b"k\0\0\0\0".get(..length).unwrap());
