@@ -107,10 +107,13 @@ impl<'s> Scan<'s> {
         claimed: &[Range<usize>],
         locate: impl Fn(usize) -> u64,
     ) {
-        for found in self.needles.occurrences(bytes) {
-            let is_claimed =
-                claimed.iter().any(|range| range.start <= found.range.start && found.range.end <= range.end);
-            if is_claimed || found.range.end <= skip || self.hits.len() >= MAX_HITS {
+        let occurrences = self.needles.occurrences(bytes);
+        if occurrences.is_empty() {
+            return;
+        }
+        let claims = Claims::new(claimed);
+        for found in occurrences {
+            if claims.cover(&found.range) || found.range.end <= skip || self.hits.len() >= MAX_HITS {
                 continue;
             }
             self.hits.push(Hit {
@@ -121,6 +124,29 @@ impl<'s> Scan<'s> {
                 half: found.half,
             });
         }
+    }
+}
+
+/// Claimed ranges by their starts, each with the furthest end of those up to it: one look-up per hit, however many
+/// claims a hostile file makes.
+struct Claims(Vec<(usize, usize)>);
+
+impl Claims {
+    fn new(claimed: &[Range<usize>]) -> Self {
+        let mut claims: Vec<(usize, usize)> = claimed.iter().map(|range| (range.start, range.end)).collect();
+        claims.sort_unstable();
+        let mut furthest = 0;
+        for (_, end) in &mut claims {
+            furthest = furthest.max(*end);
+            *end = furthest;
+        }
+        Self(claims)
+    }
+
+    /// Whether one claim holds all of `range`.
+    fn cover(&self, range: &Range<usize>) -> bool {
+        let behind = self.0.partition_point(|(start, _)| *start <= range.start);
+        behind.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|(_, end)| *end >= range.end)
     }
 }
 
@@ -144,5 +170,39 @@ impl Stream<'_, '_> {
         self.scan.search(self.class, self.place, &self.window, seen, &[], |_| offset);
         let keep = self.window.len().saturating_sub(overlap);
         self.window.drain(..keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(bytes: &[u8], claimed: &[Range<usize>]) -> Vec<u64> {
+        let needles = Needles::new([("label", Some("secret"), None)]);
+        let mut scan = Scan::new(&needles, Proof::Structural);
+        scan.raw_region(Class::Metadata, "a region", 100, bytes, claimed);
+        scan.into_hits().iter().map(|hit| hit.offset).collect()
+    }
+
+    #[test]
+    fn claimed_occurrences_are_no_hits() {
+        let bytes = b"secret, secret, secret";
+        assert_eq!(hits(bytes, &[]), [100, 108, 116]);
+        assert_eq!(hits(bytes, &[8..14, 1..3]), [100, 116]);
+        assert_eq!(hits(bytes, &[9..22, 0..5, 7..9]), [100, 108], "a claim over part of a word is none");
+        assert_eq!(hits(bytes, &[0..22, 3..4, 9..10]), [0; 0], "a long claim reaches over short ones");
+    }
+
+    #[test]
+    fn a_word_across_two_pieces_is_found_once() {
+        let needles = Needles::new([("label", Some("secret"), None)]);
+        let mut scan = Scan::new(&needles, Proof::Full);
+        let mut stream = scan.stream(Class::Content, "a stream", 7);
+        for piece in [&b"a sec"[..], b"ret and ", b"more, and more"] {
+            stream.push(piece);
+        }
+        let hits = scan.into_hits();
+        assert_eq!(hits.len(), 1);
+        assert_eq!((hits[0].offset, hits[0].place.as_str()), (7, "a stream"));
     }
 }

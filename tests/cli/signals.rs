@@ -90,6 +90,10 @@ fn a_kill_half_way_through_writing_leaves_the_old_file() {
         assert_eq!(run.code.is_none(), is_over, "{run}");
         if is_over {
             assert!(environment.read("a.png") == bytes, "a torn file");
+            // What the killed run left behind is no input of the next one.
+            assert_eq!(environment.names().len(), 2);
+            assert_eq!(environment.run("list --json .").ended(0).file()["path"], "./a.png");
+            assert_eq!(environment.run("strip -l id --json --in-place .").ended(0).file()["outcome"], "stripped");
         }
     }
 }

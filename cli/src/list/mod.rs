@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use unlabel_core::{ErrorKind, Limits, Listing, Result, batch};
+use unlabel_sinks::File;
 
 use self::print::Totals;
 use crate::args::List;
@@ -54,7 +55,7 @@ fn files(paths: &[PathBuf]) -> impl Iterator<Item = (PathBuf, Result<()>)> + Sen
         if input::is_stream(path) {
             return Box::new(std::iter::once((path.clone(), Ok(()))));
         }
-        Box::new(batch::entries([path.clone()], |_: &Path| false).map(move |entry| match entry {
+        Box::new(batch::entries([path.clone()], File::is_staged).map(move |entry| match entry {
             Ok(entry) => (entry.path, Ok(())),
             Err(error) => (error.path().unwrap_or(path).to_owned(), Err(error)),
         }))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf, is_separator};
 
 use unlabel_core::batch::{self, Entry};
 use unlabel_core::{Error, ErrorKind, Result};
+use unlabel_sinks::File;
 
 use crate::args::Strip;
 use crate::exit::UsageError;
@@ -129,7 +130,9 @@ impl Destination {
                     let entry = Entry { path: path.clone(), relative: path.clone(), is_named: true };
                     return Box::new(std::iter::once(Ok(entry)));
                 }
-                Box::new(batch::entries([path.clone()], move |path: &Path| self.is_output(path)))
+                Box::new(batch::entries([path.clone()], move |path: &Path| {
+                    File::is_staged(path) || self.is_output(path)
+                }))
             })
             .map(move |entry| match entry {
                 Ok(entry) => self.job(entry, &mut taken),

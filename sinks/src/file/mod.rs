@@ -60,6 +60,18 @@ impl File {
         Self::of(Target::Directory(root.into()))
     }
 
+    /// Whether `path` is named as only staged files are: what a killed process left behind. A walk leaves them out.
+    ///
+    /// ```
+    /// # use std::path::Path;
+    /// use unlabel_sinks::File;
+    /// assert!(File::is_staged(Path::new("a/.report.docx.unlabel-a1B2c3D4")));
+    /// assert!(!File::is_staged(Path::new("a/.report.unlabel-notes.docx")));
+    /// ```
+    pub fn is_staged(path: &Path) -> bool {
+        stage::is_staged(path)
+    }
+
     /// Replaces the file that the payload was read from. A payload that changes nothing touches nothing.
     pub fn in_place() -> Self {
         Self::of(Target::Source)

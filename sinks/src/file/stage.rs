@@ -22,6 +22,19 @@ pub(super) enum Access {
 /// file systems allow.
 const NAME_LETTERS: usize = 50;
 
+/// What stands between the target's name and the random letters.
+const MARK: &str = ".unlabel-";
+
+/// Random letters of a staged file's name.
+const RANDOM_LETTERS: usize = 8;
+
+/// Whether `path` has a name that only staged files have: what a killed process left behind.
+pub(super) fn is_staged(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let random = name.strip_prefix('.').and_then(|name| Some(name.rsplit_once(MARK)?.1));
+    random.is_some_and(|random| random.len() == RANDOM_LETTERS && random.bytes().all(|it| it.is_ascii_alphanumeric()))
+}
+
 /// A file that is not visible under its target's name yet. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Staged {
@@ -33,9 +46,9 @@ impl Staged {
     pub(super) fn beside(target: &Path, access: Access) -> Result<Self> {
         let directory = directory_of(target);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{}.unlabel-", name.chars().take(NAME_LETTERS).collect::<String>());
+        let prefix = format!(".{}{MARK}", name.chars().take(NAME_LETTERS).collect::<String>());
         let mut builder = Builder::new();
-        builder.prefix(&prefix).rand_bytes(8);
+        builder.prefix(&prefix).rand_bytes(RANDOM_LETTERS);
         #[cfg(unix)]
         if access == Access::Default {
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
