@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
 use crate::label::Label;
 use crate::limits::Limits;
-use crate::needles::Needles;
+use crate::needles::{Half, Needles};
 use crate::payload::Payload;
 use crate::plan::{Layout, Plan};
 use crate::report::{Left, Outcome, Report};
@@ -368,14 +368,24 @@ impl Engine {
     }
 }
 
-/// Whether a hit is a trace of the label. What stands in the document itself never is. A standard field was meant by
-/// its address, so the same words in another described place (a maker note, a field of another program) are another
-/// fact; in bytes that no reader looks at they are an old copy of the field.
+/// Values of at least this many bytes are no word that other metadata has by chance, as `true`, `2010` or `Standard`
+/// are.
+const TELLING: usize = 12;
+
+/// Whether a hit is a trace of the label.
+///
+/// What stands in the document itself never is. In bytes that no reader looks at, everything is: it is an old copy. In
+/// other described places (a maker note, a part of another program) the same words may be another fact: for a standard
+/// field, which was meant by its address, they are; for a custom label they are unless its key is there, or the value
+/// is too long for a coincidence.
 fn is_residue(hit: &Hit, findings: &Findings) -> bool {
-    let is_standard = || findings.sites.iter().any(|site| site.address == hit.label && site.kind == Kind::Standard);
+    let is_label = |site: &Site| {
+        let is_telling = site.value.as_ref().is_some_and(|value| value.len() >= TELLING);
+        site.kind != Kind::Standard && (hit.half == Half::Key || hit.is_paired || is_telling)
+    };
     match hit.class {
         Class::Slack => true,
-        Class::Metadata => !is_standard(),
+        Class::Metadata => findings.sites.iter().find(|site| site.address == hit.label).is_none_or(is_label),
         Class::Content => false,
     }
 }

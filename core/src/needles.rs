@@ -47,6 +47,8 @@ pub struct Occurrence {
     pub label: usize,
     /// Which half of it.
     pub half: Half,
+    /// Whether it is a value that stands closely behind the key of its label.
+    pub is_paired: bool,
 }
 
 /// The spellings of a set of removed labels, as one automaton.
@@ -135,19 +137,21 @@ impl Needles {
     /// `id2`); halves shorter than four bytes count only as key and value close together.
     pub fn occurrences(&self, bytes: &[u8]) -> Vec<Occurrence> {
         let mut found = Vec::new();
-        let mut short_keys: HashMap<usize, usize> = HashMap::new();
+        let mut keys: HashMap<usize, usize> = HashMap::new();
         for (range, needle) in self.spellings_in(bytes) {
             if !stands_alone(bytes, &range, needle.width) {
                 continue;
             }
             let follows_key =
-                short_keys.get(&needle.label).is_some_and(|&end| end <= range.start && range.start - end <= PAIR_REACH);
+                keys.get(&needle.label).is_some_and(|&end| end <= range.start && range.start - end <= PAIR_REACH);
             let counts = !needle.short || (needle.half == Half::Value && follows_key);
             if needle.half == Half::Key {
-                short_keys.insert(needle.label, range.end);
+                keys.insert(needle.label, range.end);
             }
             if counts {
-                found.push(Occurrence { range: needle.width.letters(range), label: needle.label, half: needle.half });
+                let is_paired = needle.half == Half::Value && follows_key;
+                let range = needle.width.letters(range);
+                found.push(Occurrence { range, label: needle.label, half: needle.half, is_paired });
             }
         }
         found

@@ -50,6 +50,8 @@ pub struct Hit {
     pub label: String,
     /// Which half of it.
     pub half: Half,
+    /// Whether it is a value that stands closely behind the key of its label.
+    pub is_paired: bool,
 }
 
 /// A running scan. A [`Survey`](crate::Survey) shows its regions to it; hits gather here.
@@ -122,6 +124,7 @@ impl<'s> Scan<'s> {
                 offset: locate(found.range.start),
                 label: self.needles.name(found.label).to_owned(),
                 half: found.half,
+                is_paired: found.is_paired,
             });
         }
     }

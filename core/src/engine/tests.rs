@@ -183,7 +183,12 @@ fn words_of_a_standard_field_elsewhere_are_another_fact() {
     assert_eq!(elsewhere.report().outcome, Outcome::Stripped);
     assert_eq!(elsewhere.report().copies.len(), 1);
     assert_eq!(by_address(".:title=a value\n# a value\n").report().outcome, Outcome::Partial);
-    assert_eq!(by_address("title=a value\n+ a value\n").report().outcome, Outcome::Partial);
+    let metadata = |text| strip(Engine::builder().label("title"), text).report().outcome;
+    assert_eq!(metadata("title=a value\n+ a value\n"), Outcome::Stripped, "a word that may stand there by chance");
+    assert_eq!(metadata("title=a longer value\n+ a longer value\n"), Outcome::Partial);
+    assert_eq!(metadata("title=a value\n+ its title was other\n"), Outcome::Partial);
+    let short = strip(Engine::builder().label("id"), "id=8888\n+ id: 8888\n");
+    assert_eq!(short.report().outcome, Outcome::Partial, "key and value together are the label");
 }
 
 #[test]
