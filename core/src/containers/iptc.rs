@@ -14,11 +14,11 @@ use encoding_rs::WINDOWS_1252;
 
 use super::nested::rewrite;
 use super::{Carrier, text};
-use crate::error::Result;
+use crate::Kind;
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
 use crate::survey::{Barrier, KeyCase, Site};
-use crate::{ErrorKind, Kind};
 
 const MARKER: u8 = 0x1C;
 
@@ -32,6 +32,8 @@ pub struct Records {
     /// The whole dataset of each site.
     spans: Vec<Range<usize>>,
     claimed: Vec<Range<usize>>,
+    /// Where the last dataset ends; what follows is padding or damage.
+    end: usize,
 }
 
 /// What the data of a dataset is.
@@ -66,7 +68,8 @@ impl Records {
             && bytes.get(3) == Some(&MARKER);
         let bytes = if swapped { swap(bytes) } else { bytes.to_vec() };
         let datasets = walk(&bytes, limits)?;
-        let mut records = Self { bytes, swapped, sites: Vec::new(), spans: Vec::new(), claimed: Vec::new() };
+        let end = datasets.last().map_or(0, |dataset| dataset.span.end);
+        let mut records = Self { bytes, swapped, sites: Vec::new(), spans: Vec::new(), claimed: Vec::new(), end };
         let utf8 = datasets.iter().any(|set| {
             (set.record, set.number) == (1, 90) && records.bytes.get(set.data.clone()) == Some(b"\x1b%G".as_slice())
         });
@@ -119,18 +122,30 @@ impl Records {
         self.spans.push(span);
     }
 
-    /// The block without the `chosen` sites, from the first change on, and where that is.
-    fn rest_without(&self, chosen: &[usize]) -> Option<(usize, Vec<u8>)> {
-        let gone: Vec<&Range<usize>> = chosen.iter().filter_map(|site| self.spans.get(*site)).collect();
-        let start = gone.first()?.start;
-        let mut rest = Vec::with_capacity(self.bytes.len() - start);
-        let mut position = start;
-        for span in gone {
-            rest.extend_from_slice(self.bytes.get(position..span.start)?);
+    /// The block without the `chosen` sites; padded, at its old length. Then zeros follow the last dataset; what stands
+    /// behind it keeps its place, so that they do not complete a dataset which the end of the block cuts off.
+    fn closed_up(&self, chosen: &[usize], is_padded: bool) -> Option<Vec<u8>> {
+        let mut block = Vec::with_capacity(self.bytes.len());
+        let mut position = 0;
+        for span in chosen.iter().filter_map(|site| self.spans.get(*site)) {
+            block.extend_from_slice(self.bytes.get(position..span.start)?);
             position = span.end;
         }
-        rest.extend_from_slice(self.bytes.get(position..)?);
-        Some((start, rest))
+        block.extend_from_slice(self.bytes.get(position..self.end)?);
+        if is_padded {
+            block.resize(self.end, 0);
+        }
+        block.extend_from_slice(self.bytes.get(self.end..)?);
+        Some(block)
+    }
+
+    /// Whether `after` holds exactly the datasets that are not `chosen`. In a damaged block a piece of a dataset can
+    /// read otherwise once its neighbours are gone.
+    fn is_kept_in(&self, after: &[u8], chosen: &[usize]) -> bool {
+        let Ok(after) = Self::parse(after, &Limits::default()) else { return false };
+        let kept = self.sites.iter().enumerate().filter(|(site, _)| chosen.binary_search(site).is_err());
+        let label = |site: &Site| (site.address.clone(), site.value.clone());
+        kept.map(|(_, site)| label(site)).eq(after.sites.iter().map(label))
     }
 }
 
@@ -140,19 +155,22 @@ impl Carrier for Records {
     }
 
     fn edits(&self, chosen: &[usize], layout: Layout) -> Result<Vec<Edit>> {
-        if layout == Layout::Compact && !self.swapped {
+        let shrinks = layout == Layout::Compact && !self.swapped;
+        let Some(block) = self.closed_up(chosen, !shrinks).filter(|_| !chosen.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let (old, new) = if self.swapped { (swap(&self.bytes), swap(&block)) } else { (self.bytes.clone(), block) };
+        if !self.is_kept_in(&new, chosen) {
+            return Err(Error::new(
+                ErrorKind::Malformed,
+                "a damaged IPTC block would read otherwise without the label",
+            ));
+        }
+        if shrinks {
             let spans = chosen.iter().filter_map(|site| self.spans.get(*site));
             return Ok(spans.map(|span| Edit::delete(span.start as u64..span.end as u64)).collect());
         }
-        let Some((start, mut rest)) = self.rest_without(chosen) else { return Ok(Vec::new()) };
-        rest.resize(self.bytes.len() - start, 0);
-        if !self.swapped {
-            let old = self.bytes.get(start..).unwrap_or_default();
-            return Ok(rewrite(start, old, &rest).into_iter().collect());
-        }
-        let mut whole = self.bytes.get(..start).unwrap_or_default().to_vec();
-        whole.append(&mut rest);
-        Ok(rewrite(0, &swap(&self.bytes), &swap(&whole)).into_iter().collect())
+        Ok(rewrite(0, &old, &new).into_iter().collect())
     }
 
     fn claimed(&self) -> Vec<Range<usize>> {
@@ -380,14 +398,39 @@ mod tests {
         assert_eq!(listed(&block), [pair("iptc:Caption-Abstract", "abc"), pair("iptc:ObjectName", "title")]);
     }
 
+    #[test]
+    fn freed_bytes_do_not_complete_a_dataset_that_is_cut_off() {
+        let mut block = dataset(2, 5, b"a title");
+        block.extend(dataset(2, 80, b"a writer"));
+        block.extend_from_slice(&[MARKER, 2, 25, 0, 6, b'c', b'u', b't']);
+        let records = Records::parse(&block, &Limits::default()).unwrap();
+        for layout in [Layout::Preserve, Layout::Compact] {
+            let after = apply(&block, &records.edits(&[0], layout).unwrap()).unwrap();
+            assert_eq!(listed(&after), [pair("iptc:By-line", "a writer")], "{layout:?}");
+            assert!(after.ends_with(b"cut"));
+        }
+    }
+
+    #[test]
+    fn a_block_that_would_read_otherwise_is_left() {
+        let mut block = dataset(2, 5, b"a title of some length");
+        block.extend_from_slice(&[MARKER, 2, 25, 0, 30, b'c', b'u', b't']);
+        block.extend(dataset(2, 80, b"a writer"));
+        let records = Records::parse(&block, &Limits::default()).unwrap();
+        let error = records.edits(&[0], Layout::Preserve).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_and_edited(bytes in proptest::collection::vec(prop_oneof![Just(MARKER), Just(2u8), Just(0u8), any::<u8>()], 0..200)) {
             let records = Records::parse(&bytes, &Limits::default()).unwrap();
             let all: Vec<usize> = (0..records.sites().len()).collect();
             for layout in [Layout::Preserve, Layout::Compact] {
-                let after = apply(&bytes, &records.edits(&all, layout).unwrap()).unwrap();
+                let Ok(edits) = records.edits(&all, layout) else { continue };
+                let after = apply(&bytes, &edits).unwrap();
                 prop_assert!(layout == Layout::Compact || after.len() == bytes.len());
+                prop_assert!(listed(&after).is_empty());
             }
         }
     }
