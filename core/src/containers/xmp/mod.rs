@@ -15,6 +15,7 @@ mod extension;
 mod namespaces;
 mod parse;
 
+pub(crate) use self::namespaces::is_pdf_bookkeeping;
 use std::collections::HashSet;
 use std::ops::Range;
 

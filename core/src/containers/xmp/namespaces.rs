@@ -108,8 +108,9 @@ pub(super) fn is_rdf(uri: &str) -> bool {
     uri == RDF || (uri.starts_with("http://www.w3.org/") && uri.contains("rdf-syntax"))
 }
 
-/// Whether a `pdfx` key mirrors what PDF writers and validators note for themselves.
-pub(super) fn is_bookkeeping(key: &str) -> bool {
+/// Whether PDF writers note this key for themselves: conformance marks that validators ask for, and what TeX and
+/// `PDFMaker` leave. It stands in the information dictionary, and `pdfx` mirrors it.
+pub(crate) fn is_pdf_bookkeeping(key: &str) -> bool {
     matches!(
         key,
         "GTS_PDFXVersion"

@@ -4,7 +4,7 @@ use std::mem::take;
 use std::ops::Range;
 
 use super::extension::Reader;
-use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_bookkeeping, is_rdf, is_taken, standard_prefix};
+use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_pdf_bookkeeping, is_rdf, is_taken, standard_prefix};
 use super::{Declaration, Packet, Property};
 use crate::containers::text::is_aigc;
 use crate::containers::xml::{Attribute, Element, End, Event, Name, Scanner, Text, XML, is_blank};
@@ -407,7 +407,7 @@ impl<'t> Walk<'t> {
         let standard = standard_prefix(&name.namespace).is_some();
         let kind = match &*name.namespace {
             _ if standard => Kind::Standard,
-            PDFX if is_bookkeeping(&key) => Kind::Bookkeeping,
+            PDFX if is_pdf_bookkeeping(&key) => Kind::Bookkeeping,
             _ => Kind::Custom,
         };
         let protected = key == "AIGC" || name.namespace == AIGC;

@@ -9,6 +9,7 @@ use super::text::{name_text, text_string};
 use super::value::{Dict, Entry, Reference, Value, ValueKind, name_bytes, string_bytes, value};
 use super::walk::{Role, Summary, is_structural_dict};
 use super::xref::Place;
+use crate::containers::xmp::is_pdf_bookkeeping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::survey::{Barrier, Kind, Site};
 
@@ -243,13 +244,7 @@ fn kind(key: &str) -> Kind {
     match key {
         "Title" | "Author" | "Subject" | "Keywords" | "Creator" | "Producer" | "CreationDate" | "ModDate"
         | "Trapped" => Kind::Standard,
-        // Conformance marks that validators ask for, and what TeX and PDFMaker note for themselves.
-        "GTS_PDFXVersion"
-        | "GTS_PDFXConformance"
-        | "GTS_PDFA1Version"
-        | "ISO_PDFEVersion"
-        | "PTEX.Fullbanner"
-        | "SourceModified" => Kind::Bookkeeping,
+        _ if is_pdf_bookkeeping(key) => Kind::Bookkeeping,
         _ => Kind::Custom,
     }
 }
