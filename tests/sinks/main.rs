@@ -5,6 +5,7 @@ mod contract;
 #[cfg(unix)]
 mod file;
 mod places;
+mod services;
 
 use std::path::Path;
 
