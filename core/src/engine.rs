@@ -185,9 +185,11 @@ pub struct Listing {
 /// As [`Engine::strip`].
 pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
     with_path(source, || {
-        let format = format_of(source)?;
-        let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
-        Ok(Listing { format: format.name(), findings: survey.findings().clone() })
+        source.settle(|source| {
+            let format = format_of(&source)?;
+            let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
+            Ok(Listing { format: format.name(), findings: survey.findings().clone() })
+        })
     })
 }
 
@@ -236,10 +238,13 @@ impl Engine {
     /// [`ErrorKind::LimitExceeded`] with the offset, [`ErrorKind::Unverified`] when the result did not pass
     /// verification. [`Outcome::from`] gives the outcome of an error.
     pub fn strip(&self, source: Source) -> Result<Cleaned> {
-        let origin = source.clone();
-        with_path(&origin, || {
-            let format = format_of(&source)?;
-            self.strip_format(format, source).map_err(|error| error.in_format(format.name()))
+        with_path(&source, || {
+            let mut cleaned = source.settle(|source| {
+                let format = format_of(&source)?;
+                self.strip_format(format, source).map_err(|error| error.in_format(format.name()))
+            })?;
+            cleaned.payload = cleaned.payload.map(|payload| payload.without_view(&source));
+            Ok(cleaned)
         })
     }
 

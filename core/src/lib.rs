@@ -32,5 +32,5 @@ pub use plan::{Edit, Layout, Plan, Replacement, Segment};
 pub use report::{LabelReport, Left, Outcome, Report, Status};
 pub use scan::{Class, Hit, Proof, Scan, Stream};
 pub use selector::{Choice, Rule, Selector};
-pub use source::{MAP_FROM, Source};
+pub use source::{MAP_FROM, PIECE, ReadAt, Source};
 pub use survey::{Barrier, Findings, Guard, KeyCase, Kind, Planned, Removal, Scope, Site, Survey};

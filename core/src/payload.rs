@@ -8,13 +8,10 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Replacement, Segment};
-use crate::source::{Source, View, map_own_file};
+use crate::source::{PIECE, Source, View, map_own_file};
 
 /// A result longer than this that changes lengths is staged in a temporary file rather than in memory.
 const IN_MEMORY: u64 = 32 << 20;
-
-/// Size of the buffer through which kept ranges of a mapped file are written, and of the pieces of a long filler.
-const PIECE: usize = 128 << 10;
 
 /// The cleaned bytes of one file: its source and the plan over it.
 ///
@@ -62,16 +59,27 @@ impl Payload {
         self.plan.segments()
     }
 
-    /// The result in order, as windows over the source and new bytes; nothing is copied. Long fillers come in pieces.
-    pub fn chunks(&self) -> impl Iterator<Item = Bytes> + '_ {
-        let whole = Bytes::from_owner(self.source.clone());
-        self.plan.segments().flat_map(move |segment| match segment {
-            Segment::Kept(Range { start, end }) => Chunks::One(Some(whole.slice(start as usize..end as usize))),
-            Segment::New(Replacement::Bytes(bytes)) => Chunks::One(Some(bytes.clone())),
-            Segment::New(Replacement::Fill { byte, len }) => {
-                Chunks::Fill { piece: Bytes::from(vec![*byte; (*len).min(PIECE as u64) as usize]), left: *len }
-            }
-        })
+    /// The result in order; see [`pieces`](Self::pieces).
+    pub fn chunks(&self) -> impl Iterator<Item = Result<Bytes>> + Send + '_ {
+        self.pieces(0..self.len())
+    }
+
+    /// The bytes `range` of the result, in order, in pieces: windows over what is in memory, without a copy; small
+    /// buffers read at their offsets where the source is a large file; and of a remote source, ranges that are
+    /// fetched as they are asked for.
+    ///
+    /// Each item fails as [`Source::read`] does; what follows a failed piece is of no use.
+    pub fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Result<Bytes>> + Send + '_ {
+        let mut end = 0;
+        self.plan
+            .segments()
+            .map(move |segment| {
+                let start = end;
+                end += segment.len();
+                let clipped = range.start.clamp(start, end) - start..range.end.clamp(start, end) - start;
+                Run::new(&segment, clipped)
+            })
+            .flat_map(move |mut run| std::iter::from_fn(move || run.next(&self.source)))
     }
 
     /// Writes the result to `out`.
@@ -79,25 +87,17 @@ impl Payload {
     /// Kept ranges of a mapped file are read through a small buffer, so that memory does not grow with the file.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when reading or writing fails.
+    /// As [`Source::read`]; [`ErrorKind::Io`](crate::ErrorKind::Io) when writing fails.
     pub fn write_to(&self, out: &mut dyn Write) -> Result<()> {
-        let failed = |error| Error::io("cannot write", error);
-        match self.source.file().filter(|_| self.source.is_mapped()) {
-            Some(file) => {
-                for segment in self.segments() {
-                    match segment {
-                        Segment::Kept(range) => copy_range(file, range, out)?,
-                        Segment::New(with) => write_new(with, out).map_err(failed)?,
-                    }
-                }
-            }
-            None => {
-                for chunk in self.chunks() {
-                    out.write_all(&chunk).map_err(failed)?;
-                }
-            }
+        for chunk in self.chunks() {
+            out.write_all(&chunk?).map_err(|error| Error::io("cannot write", error))?;
         }
         Ok(())
+    }
+
+    /// The same payload over `origin`, where its source is but a view of that.
+    pub(crate) fn without_view(self, origin: &Source) -> Self {
+        if self.source.is_view() { Self { source: origin.clone(), plan: self.plan } } else { self }
     }
 
     /// The result as one slice: the input itself, a private map or buffer with the edits applied, or, where lengths
@@ -113,6 +113,7 @@ impl Payload {
                 return Ok(view);
             }
         }
+        self.source.want_whole()?;
         if self.len() <= IN_MEMORY || self.source.file().is_none() {
             return Ok(View::Owned(self.plan.apply(self.source.bytes())?));
         }
@@ -123,61 +124,46 @@ impl Payload {
     }
 }
 
-/// The pieces of one segment.
-enum Chunks {
-    One(Option<Bytes>),
+/// What is still to come of one segment.
+enum Run {
+    Kept(Range<u64>),
+    Bytes(Bytes),
     Fill { piece: Bytes, left: u64 },
 }
 
-impl Iterator for Chunks {
-    type Item = Bytes;
+impl Run {
+    /// The bytes `clipped` of `segment`.
+    fn new(segment: &Segment<'_>, clipped: Range<u64>) -> Self {
+        match segment {
+            Segment::Kept(range) => Self::Kept(range.start + clipped.start..range.start + clipped.end),
+            Segment::New(Replacement::Bytes(bytes)) => {
+                Self::Bytes(bytes.slice(clipped.start as usize..clipped.end as usize))
+            }
+            Segment::New(Replacement::Fill { byte, .. }) => {
+                let left = clipped.end - clipped.start;
+                Self::Fill { piece: Bytes::from(vec![*byte; left.min(PIECE as u64) as usize]), left }
+            }
+        }
+    }
 
-    fn next(&mut self) -> Option<Bytes> {
+    fn next(&mut self, source: &Source) -> Option<Result<Bytes>> {
         match self {
-            Self::One(bytes) => bytes.take(),
+            Self::Kept(range) if range.start >= range.end => None,
+            Self::Kept(range) => {
+                let piece = source.read(range.clone());
+                // After a failure nothing follows.
+                range.start = piece.as_ref().map_or(range.end, |piece| range.start + piece.len() as u64);
+                Some(piece)
+            }
+            Self::Bytes(bytes) => (!bytes.is_empty()).then(|| Ok(std::mem::take(bytes))),
             Self::Fill { left: 0, .. } => None,
             Self::Fill { piece, left } => {
                 let len = (*left).min(piece.len() as u64);
                 *left -= len;
-                Some(piece.slice(..len as usize))
+                Some(Ok(piece.slice(..len as usize)))
             }
         }
     }
-}
-
-fn write_new(with: &Replacement, out: &mut dyn Write) -> std::io::Result<()> {
-    match with {
-        Replacement::Bytes(bytes) => out.write_all(bytes),
-        Replacement::Fill { byte, len } => {
-            std::io::copy(&mut std::io::Read::take(std::io::repeat(*byte), *len), out).map(drop)
-        }
-    }
-}
-
-/// Copies `range` of `file` to `out` by reads at offsets.
-fn copy_range(file: &std::fs::File, range: Range<u64>, out: &mut dyn Write) -> Result<()> {
-    let mut buffer = vec![0; PIECE.min((range.end - range.start) as usize)];
-    let mut at = range.start;
-    while at < range.end {
-        let want = buffer.len().min((range.end - at) as usize);
-        let piece = buffer.get_mut(..want).unwrap_or_default();
-        read_at(file, piece, at).map_err(|error| Error::io("cannot read", error).at(at))?;
-        out.write_all(piece).map_err(|error| Error::io("cannot write", error))?;
-        at += want as u64;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn read_at(file: &std::fs::File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
-}
-
-#[cfg(not(unix))]
-fn read_at(mut file: &std::fs::File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    file.seek(SeekFrom::Start(at))?;
-    file.read_exact(buffer)
 }
 
 #[cfg(test)]
@@ -187,7 +173,7 @@ mod tests {
     use crate::source::MAP_FROM;
 
     fn joined(payload: &Payload) -> Vec<u8> {
-        payload.chunks().flat_map(|chunk| chunk.to_vec()).collect()
+        payload.chunks().flat_map(|chunk| chunk.unwrap().to_vec()).collect()
     }
 
     fn check(source: &Source, edits: Vec<Edit>) {
@@ -197,6 +183,11 @@ mod tests {
         assert_eq!(payload.len(), want.len() as u64);
         assert_eq!(joined(&payload), want);
         assert_eq!(joined(&payload), want, "a second reading");
+        let len = payload.len();
+        for range in [0..0, 0..len.min(1), len / 3..len / 2, len / 2..len, len..len] {
+            let pieces: Vec<u8> = payload.pieces(range.clone()).flat_map(|piece| piece.unwrap().to_vec()).collect();
+            assert_eq!(pieces, want[range.start as usize..range.end as usize], "{range:?}");
+        }
         let mut written = Vec::new();
         payload.write_to(&mut written).unwrap();
         assert_eq!(written, want);

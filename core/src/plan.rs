@@ -107,6 +107,21 @@ pub enum Segment<'p> {
     New(&'p Replacement),
 }
 
+impl Segment<'_> {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Kept(range) => range.end - range.start,
+            Self::New(with) => with.len(),
+        }
+    }
+
+    /// Whether there are no bytes; a plan yields no such segment.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Plan {
     /// A plan of `edits` over `input_len` bytes. Edits are sorted here; empty ones are dropped.
     ///

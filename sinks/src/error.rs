@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +30,24 @@ pub enum ErrorKind {
     Attributes,
     /// The sink is not one that this build or this place can serve.
     Unsupported,
+    /// The server is not there, or the connection to it broke.
+    Network,
+    /// The server did not answer, or nothing moved, for too long.
+    Timeout,
+    /// The server is there and cannot serve now: overloaded, throttling, or failing inside.
+    Unavailable,
+    /// The server does not know the credentials, or does not let them do this.
+    Denied,
+    /// The bucket, the container or the object is not there.
+    NotFound,
+    /// The object is longer than the place takes.
+    TooLarge,
+    /// What the server has is not what was sent.
+    Checksum,
+    /// The server refused the request, and would refuse it again.
+    Rejected,
+    /// A setting of the sink is missing or wrong.
+    Config,
 }
 
 impl ErrorKind {
@@ -44,6 +63,15 @@ impl ErrorKind {
             Self::Changed => "changed",
             Self::Attributes => "attributes",
             Self::Unsupported => "unsupported",
+            Self::Network => "network",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::TooLarge => "too_large",
+            Self::Checksum => "checksum",
+            Self::Rejected => "rejected",
+            Self::Config => "config",
         }
     }
 }
@@ -54,13 +82,14 @@ pub struct Error {
     kind: ErrorKind,
     reason: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     /// An error of `kind` with a reason in plain words, lower case, without a full stop.
     #[cold]
     pub fn new(kind: ErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, reason: reason.into(), source: None }
+        Self { kind, reason: reason.into(), source: None, retry_after: None }
     }
 
     /// A failed operation of the operating system; `doing` says what was attempted.
@@ -73,13 +102,32 @@ impl Error {
             io::ErrorKind::Unsupported => ErrorKind::Unsupported,
             _ => ErrorKind::Io,
         };
-        Self { kind, reason: doing.into(), source: Some(source.into()) }
+        Self { kind, reason: doing.into(), source: Some(source.into()), retry_after: None }
     }
 
     /// The same error, as one of `kind`.
     #[must_use]
     pub fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// The same error, with the wait that the server asked for.
+    #[must_use]
+    pub fn after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+
+    /// How long the server asked to wait before the next attempt.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The same error, with `words` before its reason: what was attempted.
+    #[must_use]
+    pub fn doing(mut self, words: &str) -> Self {
+        self.reason = format!("{words}: {}", self.reason).into();
         self
     }
 
@@ -90,9 +138,12 @@ impl Error {
 
     /// Whether the same call may succeed when it is made again after a while.
     ///
-    /// A full disk, a missing directory or a wrong name is not mended by waiting; an interrupted or timed-out
-    /// operation is.
+    /// A full disk, a missing bucket or a wrong key is not mended by waiting; a broken connection, an overloaded server
+    /// or a byte that was damaged on its way is.
     pub fn is_retryable(&self) -> bool {
+        if let ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Checksum = self.kind {
+            return true;
+        }
         let Some(cause) = self.source.as_deref().and_then(|source| source.downcast_ref::<io::Error>()) else {
             return false;
         };
@@ -132,7 +183,7 @@ impl From<unlabel_core::Error> for Error {
             (_, Some(io::ErrorKind::BrokenPipe)) => ErrorKind::BrokenPipe,
             _ => ErrorKind::Io,
         };
-        Self { kind, reason: error.reason().into(), source: None }
+        Self { kind, reason: error.reason().into(), source: None, retry_after: None }
     }
 }
 

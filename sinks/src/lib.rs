@@ -42,19 +42,37 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod config;
+#[cfg(feature = "cos")]
+mod cos;
 mod error;
 mod file;
+#[cfg(feature = "http")]
+mod http_upload;
 mod memory;
 mod name;
+mod object;
+#[cfg(feature = "oss")]
+mod oss;
+#[cfg(feature = "remote")]
+pub mod remote;
+#[cfg(feature = "s3")]
+mod s3;
+mod secret;
 mod send_back;
 mod stdout;
+#[cfg(feature = "swift")]
+mod swift;
 
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
+pub use config::{BucketConfig, HttpUploadConfig, Keys, S3Config, SwiftConfig, SwiftLogin, SwiftPlace, UploadForm};
 pub use error::{Error, ErrorKind, Result};
 pub use file::File;
 pub use memory::Memory;
+pub use object::{Attributes, ObjectRef};
+pub use secret::Secret;
 pub use send_back::SendBack;
 pub use stdout::Stdout;
 use unlabel_core::Payload;
@@ -84,8 +102,14 @@ pub trait Sink: Debug + Display + Send + Sync {
 pub struct PutOptions {
     /// Fail with [`ErrorKind::Exists`] when there is an object of that name. Default false.
     pub create_only: bool,
-    /// The media type to store with the object, where the sink keeps one. Default: the sink's own.
-    pub content_type: Option<String>,
+    /// Fail with [`ErrorKind::Changed`] when the object of that name is not the version with this entity tag. Default:
+    /// do not look. Stores know versions; files, streams and memory ignore this.
+    pub if_match: Option<String>,
+    /// What a store keeps beside the bytes: media type, user metadata, tags. Default: the store's own.
+    pub attributes: Attributes,
+    /// The object that the payload's source is a version of. A store that has it copies the kept ranges itself, so
+    /// that they need not travel. Default: none.
+    pub copy_from: Option<ObjectRef>,
 }
 
 impl PutOptions {
@@ -96,10 +120,24 @@ impl PutOptions {
         self
     }
 
-    /// Sets [`content_type`](Self::content_type).
+    /// Sets [`if_match`](Self::if_match).
     #[must_use]
-    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
-        self.content_type = Some(content_type.into());
+    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+        self.if_match = Some(etag.into());
+        self
+    }
+
+    /// Sets [`attributes`](Self::attributes).
+    #[must_use]
+    pub fn attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Sets [`copy_from`](Self::copy_from).
+    #[must_use]
+    pub fn copy_from(mut self, object: ObjectRef) -> Self {
+        self.copy_from = Some(object);
         self
     }
 }

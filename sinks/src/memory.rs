@@ -40,7 +40,9 @@ impl Memory {
     fn store(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
         name::check(name)?;
         let mut object = BytesMut::with_capacity(payload.len() as usize);
-        payload.chunks().for_each(|chunk| object.extend_from_slice(&chunk));
+        for chunk in payload.chunks() {
+            object.extend_from_slice(&chunk?);
+        }
         payload.source().verify_unchanged()?;
         let mut objects = self.objects();
         if options.create_only && objects.contains_key(name) {

@@ -84,7 +84,7 @@ proptest! {
         prop_assert_eq!(joined(&plan, &input), &*want);
         let payload = Payload::new(Source::from_bytes(input), plan);
         prop_assert_eq!(payload.len(), want.len() as u64);
-        prop_assert_eq!(payload.chunks().collect::<Vec<_>>().concat(), &*want);
+        prop_assert_eq!(payload.chunks().collect::<Result<Vec<_>, _>>().unwrap().concat(), &*want);
         let mut written = Vec::new();
         payload.write_to(&mut written).unwrap();
         prop_assert_eq!(written, want);

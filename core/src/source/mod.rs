@@ -1,8 +1,10 @@
-//! Input bytes: owned when the file is small, a read-only map when it is large.
+//! Input bytes: owned when the file is small, a read-only map when it is large, read by ranges when it is far away.
+
+mod remote;
 
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,11 +15,20 @@ use memmap2::{Mmap, MmapMut, MmapOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 
+pub use remote::ReadAt;
+use remote::Sparse;
+
 /// Files of at least this many bytes are mapped, smaller ones are read.
 ///
 /// Reading wins for small files because a map pays for a page fault per touched page and for the unmapping, and pays
 /// again when threads share the address space. Measured by `benches/source.rs`.
 pub const MAP_FROM: u64 = 512 << 10;
+
+/// Most bytes that one [`Source::read`] of a local file answers.
+pub const PIECE: usize = 128 << 10;
+
+/// Most bytes that one read of a remote object asks for.
+const REMOTE_PIECE: u64 = 8 << 20;
 
 /// The bytes of one input, with the file they come from. Cloning is cheap.
 ///
@@ -34,11 +45,14 @@ pub struct Source {
 struct Inner {
     data: Data,
     file: Option<OpenFile>,
+    /// Where the bytes came from, if not from a local file.
+    origin: Option<Arc<dyn ReadAt>>,
 }
 
 #[derive(Debug)]
 struct OpenFile {
-    path: PathBuf,
+    /// None for a temporary file that has no name.
+    path: Option<PathBuf>,
     file: File,
     identity: Identity,
 }
@@ -47,6 +61,10 @@ struct OpenFile {
 enum Data {
     Owned(Bytes),
     Mapped(Mmap),
+    /// Not here: read from the origin by ranges.
+    Remote(u64),
+    /// A view of a remote object in which only some pages are filled. Never leaves this crate.
+    Sparse(Sparse),
 }
 
 /// What tells that a file is still the one that was read.
@@ -74,7 +92,20 @@ impl Identity {
 
 impl Source {
     fn new(data: Data, file: Option<OpenFile>) -> Self {
-        Self { inner: Arc::new(Inner { data, file }), name: None }
+        Self { inner: Arc::new(Inner { data, file, origin: None }), name: None }
+    }
+
+    fn from_origin(data: Data, file: Option<OpenFile>, origin: Arc<dyn ReadAt>) -> Self {
+        Self { inner: Arc::new(Inner { data, file, origin: Some(origin) }), name: None }
+    }
+
+    /// Bytes that are read by ranges, as they are needed: an object in a store.
+    ///
+    /// A survey of a large object fetches the ranges that it looks at; where it looks at most of the object, or the
+    /// system cannot tell what was looked at, the object is fetched whole. [`bytes`](Self::bytes) is empty: use
+    /// [`read`](Self::read).
+    pub fn remote(reader: Arc<dyn ReadAt>) -> Self {
+        Self::from_origin(Data::Remote(reader.len()), None, reader)
     }
 
     /// The same source under a file name, whose extension helps where the content does not tell the format.
@@ -120,7 +151,7 @@ impl Source {
                 _ => Data::Owned(read_whole(&mut file, identity.len)?),
             }
         };
-        Ok(Self::new(data, Some(OpenFile { path: path.to_owned(), file, identity })))
+        Ok(Self::new(data, Some(OpenFile { path: Some(path.to_owned()), file, identity })))
     }
 
     /// Bytes that are in memory already.
@@ -144,27 +175,68 @@ impl Source {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// The whole input as one slice.
+    /// The whole input as one slice. Empty for a [remote](Self::remote) source.
     pub fn bytes(&self) -> &[u8] {
         match &self.inner.data {
             Data::Owned(bytes) => bytes,
             Data::Mapped(map) => map,
+            Data::Remote(_) => &[],
+            Data::Sparse(sparse) => sparse.bytes(),
         }
+    }
+
+    /// The bytes of `range`, at most [`PIECE`] of them unless they are in memory already: then all, without a copy.
+    ///
+    /// A mapped file is read at its offset rather than through the map, so that memory does not grow with the file,
+    /// and so that a file that is cut off meanwhile is an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be read, [`ErrorKind::Changed`] when the range is not there (any more).
+    pub fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let gone = || Error::new(ErrorKind::Changed, "the range is not there (any more)").at(range.start);
+        if range.start > range.end || range.end > self.len() {
+            return Err(gone());
+        }
+        let piece = range.start..range.end.min(range.start + PIECE as u64);
+        match (&self.inner.data, &self.inner.file, &self.inner.origin) {
+            (Data::Owned(bytes), ..) => Ok(bytes.slice(range.start as usize..range.end as usize)),
+            (Data::Mapped(_), Some(open), _) => read_at(&open.file, piece),
+            (Data::Remote(_), _, Some(origin)) => {
+                // Far away every call is dear: ask for more at a time.
+                let piece = range.start..range.end.min(range.start + REMOTE_PIECE);
+                let bytes = origin.read_at(piece.clone())?;
+                if bytes.len() as u64 == piece.end - piece.start { Ok(bytes) } else { Err(gone()) }
+            }
+            _ => Err(gone()),
+        }
+    }
+
+    /// Whether the bytes are read by ranges from far away.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.inner.data, Data::Remote(_))
+    }
+
+    /// Whether this is a view of a remote source that holds only some of its bytes.
+    pub(crate) fn is_view(&self) -> bool {
+        matches!(self.inner.data, Data::Sparse(_))
     }
 
     /// Length in bytes.
     pub fn len(&self) -> u64 {
-        self.bytes().len() as u64
+        match &self.inner.data {
+            Data::Remote(len) => *len,
+            _ => self.bytes().len() as u64,
+        }
     }
 
     /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
-        self.bytes().is_empty()
+        self.len() == 0
     }
 
     /// The path it was opened at, if it was.
     pub fn path(&self) -> Option<&Path> {
-        self.inner.file.as_ref().map(|open| open.path.as_path())
+        self.inner.file.as_ref()?.path.as_deref()
     }
 
     /// The open file, if it was opened: for copies that the kernel makes.
@@ -178,18 +250,16 @@ impl Source {
     }
 
     /// Fails when the file at the source's path is no longer the one that was read: another size, modification time
-    /// or inode. Always succeeds for bytes that never were a file.
+    /// or inode. Always succeeds for bytes that never were a file here; of a remote object every read makes sure.
     ///
     /// # Errors
     /// [`ErrorKind::Changed`], or [`ErrorKind::Io`] when the file is gone.
     pub fn verify_unchanged(&self) -> Result<()> {
-        let Some(open) = &self.inner.file else { return Ok(()) };
-        let now = std::fs::metadata(&open.path)
-            .map_err(|error| Error::io("cannot read its attributes", error).for_path(&open.path))?;
-        if Identity::of(&now) != open.identity {
-            return Err(
-                Error::new(ErrorKind::Changed, "the file changed while it was being treated").for_path(&open.path)
-            );
+        let Some(OpenFile { path: Some(path), identity, .. }) = &self.inner.file else { return Ok(()) };
+        let now =
+            std::fs::metadata(path).map_err(|error| Error::io("cannot read its attributes", error).for_path(path))?;
+        if Identity::of(&now) != *identity {
+            return Err(Error::new(ErrorKind::Changed, "the file changed while it was being treated").for_path(path));
         }
         Ok(())
     }
@@ -198,7 +268,17 @@ impl Source {
     pub(crate) fn private_view(&self) -> Result<View> {
         match (&self.inner.data, &self.inner.file) {
             (Data::Mapped(data), Some(open)) => map(&open.file, data.len() as u64, Access::Private),
+            (Data::Sparse(sparse), _) => Ok(View::Sparse(sparse.copy()?)),
             _ => Ok(View::Owned(self.bytes().to_vec())),
+        }
+    }
+
+    /// Whether a view with other lengths can be made of it: of a sparse one every byte would be copied, so all of
+    /// them are asked for instead.
+    pub(crate) fn want_whole(&self) -> Result<()> {
+        match &self.inner.data {
+            Data::Sparse(sparse) => sparse.want_whole(),
+            _ => Ok(()),
         }
     }
 }
@@ -225,6 +305,7 @@ pub(crate) enum View {
     ReadOnly(Mmap),
     Private(MmapMut),
     Unchanged(Source),
+    Sparse(remote::SparseCopy),
 }
 
 impl View {
@@ -232,6 +313,7 @@ impl View {
         match self {
             Self::Owned(bytes) => Some(bytes),
             Self::Private(map) => Some(map),
+            Self::Sparse(copy) => Some(copy.bytes_mut()),
             Self::ReadOnly(_) | Self::Unchanged(_) => None,
         }
     }
@@ -246,8 +328,33 @@ impl Deref for View {
             Self::ReadOnly(map) => map,
             Self::Private(map) => map,
             Self::Unchanged(source) => source.bytes(),
+            Self::Sparse(copy) => copy.bytes(),
         }
     }
+}
+
+/// Reads the bytes of `range` at their offset.
+fn read_at(file: &File, range: Range<u64>) -> Result<Bytes> {
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    read_exact_at(file, &mut bytes, range.start).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            Error::new(ErrorKind::Changed, "the file was cut off while it was being treated").at(range.start)
+        }
+        _ => Error::io("cannot read", error).at(range.start),
+    })?;
+    Ok(bytes.into())
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
+}
+
+#[cfg(not(unix))]
+fn read_exact_at(mut file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+    use std::io::{Seek, SeekFrom};
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(buffer)
 }
 
 /// Maps a temporary file of this process, read only.
