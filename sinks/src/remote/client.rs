@@ -1,5 +1,7 @@
 //! The HTTP client of the sinks that have no client library of their own, and what its answers mean.
 
+#![allow(dead_code, reason = "its users are being built")]
+
 use std::time::Duration;
 
 use reqwest::redirect::Policy;

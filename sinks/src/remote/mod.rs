@@ -17,10 +17,13 @@ use std::time::Duration;
 
 pub use body::{Digest, Digests, Part};
 #[cfg(feature = "client")]
-pub(crate) use client::{client, status_error};
+#[allow(unused_imports, reason = "its users are being built")]
+pub(crate) use client::{client, client_with, kind_of, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
-pub(crate) use retry::{Retry, retry_after};
+pub(crate) use retry::Retry;
+#[cfg(feature = "client")]
+pub(crate) use retry::retry_after;
 pub use store::{Condition, Entry, Limits, Object, Page, PartTag, Store, Stored, Upload};
 
 /// How objects travel: waiting, repeating, cutting. The defaults suit stores in a data centre and across the internet.
