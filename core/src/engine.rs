@@ -238,14 +238,14 @@ impl Engine {
     /// [`ErrorKind::LimitExceeded`] with the offset, [`ErrorKind::Unverified`] when the result did not pass
     /// verification. [`Outcome::from`] gives the outcome of an error.
     pub fn strip(&self, source: Source) -> Result<Cleaned> {
-        with_path(&source, || {
-            let mut cleaned = source.settle(|source| {
+        let mut cleaned = with_path(&source, || {
+            source.settle(|source| {
                 let format = format_of(&source)?;
                 self.strip_format(format, source).map_err(|error| error.in_format(format.name()))
-            })?;
-            cleaned.payload = cleaned.payload.map(|payload| payload.without_view(&source));
-            Ok(cleaned)
-        })
+            })
+        })?;
+        cleaned.payload = cleaned.payload.map(|payload| payload.without_view(source));
+        Ok(cleaned)
     }
 
     fn strip_format(&self, format: &dyn Format, source: Source) -> Result<Cleaned> {

@@ -96,8 +96,8 @@ impl Payload {
     }
 
     /// The same payload over `origin`, where its source is but a view of that.
-    pub(crate) fn without_view(self, origin: &Source) -> Self {
-        if self.source.is_view() { Self { source: origin.clone(), plan: self.plan } } else { self }
+    pub(crate) fn without_view(self, origin: Source) -> Self {
+        if self.source.is_view() { Self { source: origin, plan: self.plan } } else { self }
     }
 
     /// The result as one slice: the input itself, a private map or buffer with the edits applied, or, where lengths

@@ -72,6 +72,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use file::File;
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};
+#[cfg(feature = "s3")]
+pub use s3::S3;
 pub use secret::Secret;
 pub use send_back::SendBack;
 pub use stdout::Stdout;

@@ -194,12 +194,11 @@ impl Object<'_> {
         let mut at = 0;
         while at < self.len {
             let known = self.known.range(..=at).next_back().filter(|(start, bytes)| **start + bytes.len() as u64 > at);
-            let piece = match known {
-                Some((start, bytes)) => bytes.slice((at - start) as usize..),
-                None => {
-                    let next = self.known.range(at..).next().map_or(self.len, |(start, _)| *start);
-                    self.read(at..next.min(at + REMOTE_PIECE))?
-                }
+            let piece = if let Some((start, bytes)) = known {
+                bytes.slice((at - start) as usize..)
+            } else {
+                let next = self.known.range(at..).next().map_or(self.len, |(start, _)| *start);
+                self.read(at..next.min(at + REMOTE_PIECE))?
             };
             at += piece.len() as u64;
             take(piece)?;
@@ -239,7 +238,7 @@ impl Sparse {
     }
 
     pub(super) fn want_whole(&self) -> Result<()> {
-        miss(&self.missed, [0..self.map.len() as u64]);
+        miss(&self.missed, std::iter::once(0..self.map.len() as u64));
         Err(Error::new(ErrorKind::Unverified, "the whole object is needed"))
     }
 
@@ -275,7 +274,7 @@ impl Drop for SparseCopy {
         match touched(&self.map) {
             Some(pages) => miss(&self.missed, unknown(&pages, &self.known)),
             // Not told this time: nothing is known for sure.
-            None => miss(&self.missed, [0..self.map.len() as u64]),
+            None => miss(&self.missed, std::iter::once(0..self.map.len() as u64)),
         }
     }
 }

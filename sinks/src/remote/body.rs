@@ -43,6 +43,15 @@ pub struct Part {
     sent: Arc<AtomicU64>,
 }
 
+/// Lower-case hexadecimal digits, as entity tags and signatures are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Pieces that are read ahead of the connection.
 const AHEAD: usize = 2;
 
@@ -74,7 +83,7 @@ impl Part {
 
     /// The MD5 as stores print entity tags: 32 lower-case hexadecimal digits.
     pub fn md5_hex(&self) -> Option<String> {
-        self.digests().md5.map(|md5| md5.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.digests().md5.map(|md5| hex(&md5))
     }
 
     /// The MD5 as `Content-MD5` wants it: Base64 (RFC 1864).

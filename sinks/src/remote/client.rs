@@ -76,10 +76,9 @@ pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout,
-        409 => ErrorKind::Unavailable,
         412 => ErrorKind::Changed,
         413 => ErrorKind::TooLarge,
-        425 | 429 | 500 | 502..=504 | 507 | 509 => ErrorKind::Unavailable,
+        409 | 425 | 429 | 500 | 502..=504 | 507 | 509 => ErrorKind::Unavailable,
         405 | 501 => ErrorKind::Unsupported,
         _ => ErrorKind::Rejected,
     }

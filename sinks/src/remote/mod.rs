@@ -21,9 +21,7 @@ pub use body::{Digest, Digests, Part};
 pub(crate) use client::{client, client_with, kind_of, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
-pub(crate) use retry::Retry;
-#[cfg(feature = "client")]
-pub(crate) use retry::retry_after;
+pub(crate) use retry::{Retry, retry_after};
 pub use store::{Condition, Entry, Limits, Object, Page, PartTag, Store, Stored, Upload};
 
 /// How objects travel: waiting, repeating, cutting. The defaults suit stores in a data centre and across the internet.
@@ -56,7 +54,7 @@ impl Default for Transfer {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
             attempts: 5,
             first_wait: Duration::from_millis(200),
             longest_wait: Duration::from_secs(20),

@@ -85,7 +85,8 @@ impl Objects {
     /// # Errors
     /// As [`head`](Self::head).
     pub async fn open(&self, key: &str) -> Result<(Source, Arc<ObjectReader>)> {
-        let object = self.head(key).await?;
+        let mut object = self.head(key).await?;
+        object.attributes.tags = Retry::new(&self.transfer).run(self.patience(), || self.store.tags(key)).await?;
         let reader = ObjectReader::new(Arc::clone(&self.store), key.to_owned(), object, self.transfer.clone());
         let reader = Arc::new(reader);
         let source = Source::remote(Arc::<ObjectReader>::clone(&reader)).with_name(key);
@@ -175,7 +176,8 @@ impl Delivery<'_> {
         {
             match upload::run(self, &pieces, Some(origin)).await {
                 // This store does not copy ranges, or not rightly: send them.
-                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Checksum) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Checksum | ErrorKind::Denied) => {}
                 done => return Ok((done?, pieces.iter().map(Piece::sent).sum())),
             }
         }

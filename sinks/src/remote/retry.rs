@@ -157,7 +157,7 @@ mod tests {
         let retry = Retry::new(&transfer);
         assert!(retry.pause(1, None) <= Duration::from_millis(1));
         assert_eq!(retry.pause(1, Some(Duration::from_secs(3))), Duration::from_secs(3));
-        assert_eq!(retry.pause(1, Some(Duration::from_secs(3600))), Duration::from_secs(20));
+        assert_eq!(retry.pause(1, Some(Duration::from_hours(1))), Duration::from_secs(20));
         assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
         let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
         assert!(retry_after(&date).unwrap() > Duration::from_secs(90));

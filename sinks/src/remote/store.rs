@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
+use super::body::hex;
 use super::{Digest, Part};
 use crate::error::Result;
 use crate::{Attributes, BoxFuture, ObjectRef};
@@ -80,10 +81,16 @@ pub trait Store: Debug + Display + Send + Sync {
     /// Removes everything that was sent for an object that is not to be. Succeeds when there is nothing (any more).
     fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>>;
 
-    /// What is known of an object without its bytes: user metadata and tags included.
+    /// What is known of an object without its bytes; its tags come from [`tags`](Self::tags).
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>>;
 
-    /// The same of an object that [`can_copy`](Self::can_copy) accepts, which may be in another bucket.
+    /// The tags of an object; none where the store has no tags.
+    fn tags<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<(String, String)>>> {
+        let _ = key;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// The same as [`head`](Self::head) of an object that [`can_copy`](Self::can_copy) accepts, which may be in another bucket.
     fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>>;
 
     /// Exactly the bytes of `range` of the version with this `etag`; `Changed` when there is another one now.
@@ -108,8 +115,7 @@ fn multipart_etag(parts: &[PartTag]) -> Option<String> {
             md5.update([u8::from_str_radix(std::str::from_utf8(digit).ok()?, 16).ok()?]);
         }
     }
-    let hex: String = md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(format!("{hex}-{}", parts.len()))
+    Some(format!("{}-{}", hex(&md5.finalize()), parts.len()))
 }
 
 /// What a store takes, in bytes and counts.

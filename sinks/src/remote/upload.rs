@@ -83,7 +83,7 @@ pub(super) fn with_copies(payload: &Payload, limits: &Limits, transfer: &Transfe
                 }
                 let from = kept.start + taken;
                 cut(from..kept.end, limits.copy_max.min(COPY_SIZE).max(limits.part_min), |range| {
-                    pieces.push(Piece::Copy(range))
+                    pieces.push(Piece::Copy(range));
                 });
                 copied += copy.end - copy.start;
                 unsent = end;

@@ -1,0 +1,466 @@
+//! Amazon S3, and stores that speak like it.
+//!
+//! Every request is one of `aws-sdk-s3`, with the SDK's own retries and trailing checksums off: older stores refuse
+//! `aws-chunked` bodies, and repeating is done in one place for all sinks. Integrity rests on `Content-MD5`, which every
+//! store checks and the signature covers; the body itself is not signed (`UNSIGNED-PAYLOAD`), so that it is read once for
+//! the digest and once for the connection and never held in memory.
+
+mod client;
+mod fault;
+
+use std::fmt;
+use std::ops::Range;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, SdkBody};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType, ServerSideEncryption, StorageClass};
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio::sync::OnceCell;
+
+use self::fault::{fault, on_condition};
+use crate::error::{Error, ErrorKind, Result};
+use crate::remote::{Condition, Entry, Limits, Object, Page, Part, PartTag, Store, Stored, Transfer, Upload};
+use crate::{Attributes, BoxFuture, ObjectRef, S3Config};
+
+/// What stays as it is in a copy source: unreserved characters, and the slash between bucket and key.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Amazon takes 10,000 parts; some stores only 1,000, and parts grow so that fewer do.
+const PARTS: u32 = 1_000;
+
+/// A bucket of S3.
+///
+/// The credentials are looked up at the first request.
+pub struct S3 {
+    config: S3Config,
+    transfer: Transfer,
+    client: OnceCell<Client>,
+}
+
+impl S3 {
+    /// The bucket that `config` names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when no bucket is named.
+    pub fn new(config: S3Config, transfer: &Transfer) -> Result<Self> {
+        if config.bucket.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "no bucket is named"));
+        }
+        Ok(Self { config, transfer: transfer.clone(), client: OnceCell::new() })
+    }
+
+    async fn client(&self) -> Result<&Client> {
+        self.client.get_or_try_init(|| client::connect(&self.config, &self.transfer)).await
+    }
+
+    fn bucket(&self) -> &str {
+        &self.config.bucket
+    }
+
+    /// Tells stores apart: objects are copied within one only.
+    fn store_name(&self) -> String {
+        self.config.endpoint_url.as_ref().map_or_else(|| "aws".to_owned(), ToString::to_string)
+    }
+
+    fn storage_class(&self) -> Option<StorageClass> {
+        self.config.storage_class.as_deref().map(StorageClass::from)
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.config.encryption.as_deref().map(ServerSideEncryption::from)
+    }
+
+    async fn put_object(
+        &self,
+        key: &str,
+        body: &Part,
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Stored> {
+        let (if_none_match, if_match) = conditions(condition);
+        let answer = self
+            .client()
+            .await?
+            .put_object()
+            .bucket(self.bucket())
+            .key(key)
+            .set_if_none_match(if_none_match)
+            .set_if_match(if_match)
+            .content_length(length(body)?)
+            .set_content_md5(body.md5_base64())
+            .set_content_type(attributes.content_type.clone())
+            .set_cache_control(attributes.cache_control.clone())
+            .set_content_disposition(attributes.content_disposition.clone())
+            .set_content_encoding(attributes.content_encoding.clone())
+            .set_content_language(attributes.content_language.clone())
+            .set_expires(expires(attributes))
+            .set_metadata(metadata(attributes))
+            .set_tagging(tagging(attributes))
+            .set_storage_class(self.storage_class())
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.config.kms_key.clone())
+            .body(stream(body))
+            .customize()
+            .disable_payload_signing()
+            .send()
+            .await
+            .map_err(|error| on_condition(fault(error), condition))?;
+        let etag = answer.e_tag().map(unquoted);
+        let is_plain = matches!(answer.server_side_encryption(), None | Some(ServerSideEncryption::Aes256));
+        Ok(Stored { is_md5: is_plain && self.has_md5_tags(etag.as_deref()), etag, crc64: None })
+    }
+
+    /// Whether the entity tag of a plain object is its MD5. That of a directory bucket never is.
+    fn has_md5_tags(&self, etag: Option<&str>) -> bool {
+        let is_hex = |etag: &str| etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        !self.bucket().ends_with("--x-s3") && etag.is_some_and(is_hex)
+    }
+
+    async fn create_upload(&self, key: &str, attributes: &Attributes) -> Result<Upload> {
+        let answer = self
+            .client()
+            .await?
+            .create_multipart_upload()
+            .bucket(self.bucket())
+            .key(key)
+            .set_content_type(attributes.content_type.clone())
+            .set_cache_control(attributes.cache_control.clone())
+            .set_content_disposition(attributes.content_disposition.clone())
+            .set_content_encoding(attributes.content_encoding.clone())
+            .set_content_language(attributes.content_language.clone())
+            .set_expires(expires(attributes))
+            .set_metadata(metadata(attributes))
+            .set_tagging(tagging(attributes))
+            .set_storage_class(self.storage_class())
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.config.kms_key.clone())
+            .send()
+            .await
+            .map_err(fault)?;
+        let id = answer.upload_id().ok_or_else(|| unclear("no upload was named"))?;
+        Ok(Upload { key: key.to_owned(), id: id.to_owned() })
+    }
+
+    async fn upload_part(&self, upload: &Upload, number: u32, body: &Part) -> Result<PartTag> {
+        let answer = self
+            .client()
+            .await?
+            .upload_part()
+            .bucket(self.bucket())
+            .key(&upload.key)
+            .upload_id(&upload.id)
+            .part_number(part_number(number)?)
+            .content_length(length(body)?)
+            .set_content_md5(body.md5_base64())
+            .body(stream(body))
+            .customize()
+            .disable_payload_signing()
+            .send()
+            .await
+            .map_err(fault)?;
+        let etag = answer.e_tag().map(unquoted).ok_or_else(|| unclear("a part has no entity tag"))?;
+        Ok(PartTag { number, etag, len: body.len(), key: None })
+    }
+
+    async fn upload_part_copy(
+        &self,
+        upload: &Upload,
+        number: u32,
+        from: &ObjectRef,
+        range: Range<u64>,
+    ) -> Result<PartTag> {
+        let source = format!("{}/{}", from.bucket, from.key);
+        let answer = self
+            .client()
+            .await?
+            .upload_part_copy()
+            .bucket(self.bucket())
+            .key(&upload.key)
+            .upload_id(&upload.id)
+            .part_number(part_number(number)?)
+            .copy_source(utf8_percent_encode(&source, PLAIN).to_string())
+            .copy_source_if_match(quoted(&from.etag))
+            .copy_source_range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)))
+            .customize()
+            // Some stores answer 411 to a request without a body that does not say so.
+            .mutate_request(|request| {
+                request.headers_mut().insert("content-length", "0");
+            })
+            .send()
+            .await
+            .map_err(|error| on_condition(fault(error), &Condition::Matches(String::new())))?;
+        let etag = answer.copy_part_result().and_then(|part| part.e_tag()).map(unquoted);
+        let etag = etag.ok_or_else(|| unclear("a copied part has no entity tag"))?;
+        Ok(PartTag { number, etag, len: range.end - range.start, key: None })
+    }
+
+    async fn complete_upload(&self, upload: &Upload, parts: &[PartTag], condition: &Condition) -> Result<Stored> {
+        let mut completed = CompletedMultipartUpload::builder();
+        for part in parts {
+            let number = part_number(part.number)?;
+            completed = completed.parts(CompletedPart::builder().part_number(number).e_tag(quoted(&part.etag)).build());
+        }
+        let (if_none_match, if_match) = conditions(condition);
+        let answer = self
+            .client()
+            .await?
+            .complete_multipart_upload()
+            .bucket(self.bucket())
+            .key(&upload.key)
+            .upload_id(&upload.id)
+            .multipart_upload(completed.build())
+            .set_if_none_match(if_none_match)
+            .set_if_match(if_match)
+            .send()
+            .await
+            .map_err(|error| on_condition(fault(error), condition))?;
+        Ok(Stored { etag: answer.e_tag().map(unquoted), is_md5: false, crc64: None })
+    }
+
+    async fn abort_upload(&self, upload: &Upload) -> Result<()> {
+        let request = self.client().await?.abort_multipart_upload().bucket(self.bucket());
+        absent_is_done(request.key(&upload.key).upload_id(&upload.id).send().await.map_err(fault))
+    }
+
+    async fn head_object(&self, bucket: &str, key: &str) -> Result<Object> {
+        let answer = self.client().await?.head_object().bucket(bucket).key(key).send().await.map_err(fault)?;
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let mut metadata: Vec<(String, String)> =
+            answer.metadata().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        metadata.sort();
+        Ok(Object {
+            len: answer.content_length().and_then(|len| u64::try_from(len).ok()).ok_or_else(|| unclear("no length"))?,
+            etag: answer.e_tag().map(unquoted).ok_or_else(|| unclear("no entity tag"))?,
+            crc64: None,
+            attributes: Attributes {
+                content_type: own(answer.content_type()),
+                cache_control: own(answer.cache_control()),
+                content_disposition: own(answer.content_disposition()),
+                content_encoding: own(answer.content_encoding()),
+                content_language: own(answer.content_language()),
+                expires: own(answer.expires_string()),
+                metadata,
+                tags: Vec::new(),
+            },
+        })
+    }
+
+    /// The tags of an object; none where the store has no tags.
+    async fn object_tags(&self, key: &str) -> Result<Vec<(String, String)>> {
+        let request = self.client().await?.get_object_tagging().bucket(self.bucket()).key(key);
+        match request.send().await.map_err(fault) {
+            Ok(answer) => {
+                Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error.doing("cannot read the tags of the object (s3:GetObjectTagging)")),
+        }
+    }
+
+    async fn get_range(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
+        let condition = Condition::Matches(etag.to_owned());
+        let request = self.client().await?.get_object().bucket(self.bucket()).key(key).if_match(quoted(etag));
+        let request = request.range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
+        let answer = request.send().await.map_err(|error| on_condition(fault(error), &condition))?;
+        let len = range.end - range.start;
+        if answer.content_length().and_then(|len| u64::try_from(len).ok()) != Some(len) {
+            return Err(Error::new(ErrorKind::Unsupported, "the store does not answer ranges"));
+        }
+        let cut = |error: aws_sdk_s3::primitives::ByteStreamError| {
+            Error::new(ErrorKind::Network, format!("the answer broke off: {error}"))
+        };
+        Ok(answer.body.collect().await.map_err(cut)?.into_bytes())
+    }
+
+    async fn list_objects(&self, prefix: &str, after: Option<&str>) -> Result<Page> {
+        let answer = self
+            .client()
+            .await?
+            .list_objects_v2()
+            .bucket(self.bucket())
+            .prefix(prefix)
+            .set_continuation_token(after.map(str::to_owned))
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await
+            .map_err(fault)?;
+        let is_encoded = answer.encoding_type().is_some();
+        let entries = answer.contents().iter().filter_map(|object| {
+            let key = object.key()?;
+            let key = if is_encoded {
+                percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+            } else {
+                key.to_owned()
+            };
+            Some(Entry { key, len: u64::try_from(object.size().unwrap_or(0)).unwrap_or(0) })
+        });
+        Ok(Page {
+            entries: entries.collect(),
+            next: answer.next_continuation_token().filter(|_| answer.is_truncated() == Some(true)).map(str::to_owned),
+        })
+    }
+
+    async fn delete_object(&self, key: &str) -> Result<()> {
+        let request = self.client().await?.delete_object().bucket(self.bucket()).key(key);
+        absent_is_done(request.send().await.map_err(fault))
+    }
+}
+
+/// Removing what is not there is no failure; a bucket that is not there is.
+fn absent_is_done<T>(answer: Result<T>) -> Result<()> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::NotFound && !error.to_string().contains("NoSuchBucket") => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+fn stream(body: &Part) -> ByteStream {
+    ByteStream::new(SdkBody::from_body_1_x(body.body()))
+}
+
+fn length(body: &Part) -> Result<i64> {
+    i64::try_from(body.len()).map_err(|_| Error::new(ErrorKind::TooLarge, "longer than any store takes"))
+}
+
+fn part_number(number: u32) -> Result<i32> {
+    i32::try_from(number).map_err(|_| Error::new(ErrorKind::TooLarge, "more parts than any store takes"))
+}
+
+fn conditions(condition: &Condition) -> (Option<String>, Option<String>) {
+    match condition {
+        Condition::None => (None, None),
+        Condition::Absent => (Some("*".to_owned()), None),
+        Condition::Matches(etag) => (None, Some(quoted(etag))),
+    }
+}
+
+fn metadata(attributes: &Attributes) -> Option<std::collections::HashMap<String, String>> {
+    (!attributes.metadata.is_empty()).then(|| attributes.metadata.iter().cloned().collect())
+}
+
+/// Tags as a query string.
+fn tagging(attributes: &Attributes) -> Option<String> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&attributes.tags);
+    (!attributes.tags.is_empty()).then(|| query.finish())
+}
+
+fn expires(attributes: &Attributes) -> Option<DateTime> {
+    DateTime::from_str(attributes.expires.as_deref()?, DateTimeFormat::HttpDate).ok()
+}
+
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+#[cold]
+fn unclear(what: &str) -> Error {
+    Error::new(ErrorKind::Rejected, format!("the answer of the store is not clear: {what}"))
+}
+
+impl Store for S3 {
+    fn limits(&self) -> Limits {
+        Limits { put_max: 5 << 30, part_min: 5 << 20, part_max: 5 << 30, copy_max: 5 << 30, parts_max: PARTS }
+    }
+
+    fn location(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket())
+    }
+
+    fn object_ref(&self, key: &str, object: &Object) -> ObjectRef {
+        ObjectRef {
+            store: self.store_name(),
+            bucket: self.bucket().to_owned(),
+            key: key.to_owned(),
+            etag: object.etag.clone(),
+            len: object.len,
+        }
+    }
+
+    fn can_copy(&self, from: &ObjectRef) -> bool {
+        from.store == self.store_name()
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        body: &'a Part,
+        attributes: &'a Attributes,
+        condition: &'a Condition,
+    ) -> BoxFuture<'a, Result<Stored>> {
+        Box::pin(self.put_object(key, body, attributes, condition))
+    }
+
+    fn begin<'a>(&'a self, key: &'a str, attributes: &'a Attributes) -> BoxFuture<'a, Result<Upload>> {
+        Box::pin(self.create_upload(key, attributes))
+    }
+
+    fn put_part<'a>(&'a self, upload: &'a Upload, number: u32, body: &'a Part) -> BoxFuture<'a, Result<PartTag>> {
+        Box::pin(self.upload_part(upload, number, body))
+    }
+
+    fn copy_part<'a>(
+        &'a self,
+        upload: &'a Upload,
+        number: u32,
+        from: &'a ObjectRef,
+        range: Range<u64>,
+    ) -> BoxFuture<'a, Result<PartTag>> {
+        Box::pin(self.upload_part_copy(upload, number, from, range))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        upload: &'a Upload,
+        parts: &'a [PartTag],
+        _: &'a Attributes,
+        condition: &'a Condition,
+    ) -> BoxFuture<'a, Result<Stored>> {
+        Box::pin(self.complete_upload(upload, parts, condition))
+    }
+
+    fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.abort_upload(upload))
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>> {
+        Box::pin(self.head_object(self.bucket(), key))
+    }
+
+    fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>> {
+        Box::pin(self.head_object(&object.bucket, &object.key))
+    }
+
+    fn tags<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<(String, String)>>> {
+        Box::pin(self.object_tags(key))
+    }
+
+    fn read<'a>(&'a self, key: &'a str, range: Range<u64>, etag: &'a str) -> BoxFuture<'a, Result<Bytes>> {
+        Box::pin(self.get_range(key, range, etag))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Page>> {
+        Box::pin(self.list_objects(prefix, after))
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.delete_object(key))
+    }
+}
+
+impl fmt::Debug for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.location(""))
+    }
+}
