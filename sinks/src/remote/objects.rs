@@ -228,11 +228,20 @@ impl Delivery<'_> {
         F: Future<Output = Result<T>>,
     {
         match request(&self.condition).await {
-            Err(error) if error.kind() == ErrorKind::Unsupported && self.condition != Condition::None => {
+            // Not known, or, as some stores compare entity tags, held to be unmet although it is met.
+            Err(error) if self.is_doubtful(&error) => {
                 meets(&self.condition, self.head().await)?;
                 request(&Condition::None).await
             }
             answer => answer,
+        }
+    }
+
+    fn is_doubtful(&self, error: &Error) -> bool {
+        match self.condition {
+            Condition::None => false,
+            Condition::Absent => error.kind() == ErrorKind::Unsupported,
+            Condition::Matches(_) => matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Changed),
         }
     }
 
