@@ -47,14 +47,13 @@ class Keystone(Swift):
                 (self.directory / repository / number).write_bytes(base64.urlsafe_b64encode(os.urandom(32)))
 
     def _write_database(self, conf) -> None:
-        """The tables and the administrator, which are kept for the next time."""
-        kept, database = self.root / "cache" / "keystone.db", self.directory / "keystone.db"
+        """The tables and the administrator, which are kept for the next time, as long as the program is."""
+        kept, database = self.root / "venvs" / "servers" / "keystone.db", self.directory / "keystone.db"
         if kept.exists():
             shutil.copy(kept, database)
             return
         self._manage(conf, "db_sync")
         self._manage(conf, "bootstrap", "--bootstrap-password", ADMIN, "--bootstrap-region-id", REGION)
-        kept.parent.mkdir(exist_ok=True)
         shutil.copy(database, kept.with_suffix(".new"))
         kept.with_suffix(".new").rename(kept)
 
@@ -66,12 +65,13 @@ class Keystone(Swift):
         return [self.url("http", "/v3"), self.url("proxy", "/healthcheck")]
 
     def prepare(self) -> None:
-        """A catalog entry for Swift, the user Swift asks with, and the user of the tests with a credential of hers."""
+        """Catalog entries for both, the user Swift asks with, and the user of the tests with a credential of hers."""
         admin = self._log_in("admin", ADMIN, "admin")
-        service = self._create(admin, "service", {"type": "object-store", "name": "swift"})
-        storage = self.url("proxy", "/v1/AUTH_%(tenant_id)s")
-        self._create(admin, "endpoint", {"service_id": service, "interface": "public", "region_id": REGION,
-                                         "url": storage})
+        identity = self._create(admin, "service", {"type": "identity", "name": "keystone"})
+        storage = self._create(admin, "service", {"type": "object-store", "name": "swift"})
+        for interface in ("public", "internal"):
+            self._create_endpoint(admin, identity, interface, self.url("http", "/v3"))
+            self._create_endpoint(admin, storage, interface, self.url("proxy", "/v1/AUTH_%(tenant_id)s"))
         self._create_user(admin, "swift", SWIFT, "service", "admin")
         user = self._create_user(admin, "tester", "testing", "unlabel", "member")
         tester = self._log_in("tester", "testing", "unlabel")
@@ -79,6 +79,9 @@ class Keystone(Swift):
         given = self._ask("POST", f"/users/{user}/application_credentials", asked, tester)[1]["application_credential"]
         credential = {"id": given["id"], "secret": given["secret"]}
         (self.directory / "credential.json").write_text(json.dumps(credential))
+
+    def _create_endpoint(self, token: str, service: str, interface: str, url: str) -> None:
+        self._create(token, "endpoint", {"service_id": service, "interface": interface, "region_id": REGION, "url": url})
 
     def _create_user(self, token: str, name: str, password: str, project: str, role: str) -> str:
         project_id = self._create(token, "project", {"name": project, "domain_id": "default"})

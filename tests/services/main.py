@@ -39,7 +39,8 @@ def up(root: Path) -> bool:
             started[one] = pool.submit(bring_up, one, [started[needed] for needed in one.needs if needed in started])
     failed = [one for one in missing if started[one].exception()]
     for one in failed:
-        say(f"{one.name} is not up: {started[one].exception()}")
+        error = started[one].exception()
+        say(f"{one.name} is not up: {type(error).__name__}: {error}")
     if failed:
         return False
     if missing or not file.exists():

@@ -1,11 +1,13 @@
 """What every service has: a directory, ports, templates, and a way to tell whether it answers."""
 
+import hashlib
 import shutil
 import string
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 import processes
@@ -36,7 +38,7 @@ class Service:
         self.directory = root / self.name
         self.all_ports = ports
         self.ports = ports.known.get(self.name, {})
-        #: There once everything is done, so that a start that was cut short is none.
+        #: Says by which version it was started, once everything is done: a start that was cut short is none.
         self.ready = self.directory / "ready"
         self.started: list[subprocess.Popen] = []
 
@@ -81,7 +83,11 @@ class Service:
         return done.stdout
 
     def is_up(self) -> bool:
-        return self.ready.exists() and len(processes.of(self.directory)) >= self.processes and self.answers()
+        try:
+            is_ready = self.ready.read_text() == version()
+        except OSError:
+            return False
+        return is_ready and len(processes.of(self.directory)) >= self.processes and self.answers()
 
     def answers(self) -> bool:
         return all(answers(url) for url in self.probes())
@@ -95,7 +101,7 @@ class Service:
         self.launch()
         self.wait()
         self.prepare()
-        self.ready.touch()
+        self.ready.write_text(version())
 
     def wait(self, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
@@ -108,6 +114,16 @@ class Service:
 
     def down(self) -> None:
         processes.stop(self.directory)
+
+
+@cache
+def version() -> str:
+    """A digest of all that decides what runs here."""
+    digest = hashlib.sha256()
+    for file in sorted(HERE.rglob("*.*")):
+        if not file.name.startswith("check"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):

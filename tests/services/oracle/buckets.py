@@ -40,7 +40,8 @@ def list_objects(store: Store, request: Request) -> Answer:
     keys = [entry for entry in entries if entry in objects]
     shown = [
         ("Contents", [("Key", text(key)), ("LastModified", iso_time(objects[key].blob.written)),
-                      ("ETag", objects[key].etag), ("Size", objects[key].blob.size), ("StorageClass", "Standard"), OWNER])
+                      ("ETag", objects[key].etag), ("Type", objects[key].kind()),
+                      ("Size", objects[key].blob.size), ("StorageClass", "Standard"), OWNER])
         for key in keys
     ]
     common = [("CommonPrefixes", [("Prefix", text(entry))]) for entry in entries if entry not in objects]

@@ -99,8 +99,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(400, "InvalidArgument", "aws-chunked encoding is not supported")
         if self.command in ("PUT", "POST") and not {"content-length", "transfer-encoding"} & set(headers):
             raise Refused(411, "MissingContentLength")
-        # A plus sign in a query stands for itself here.
-        params = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
+        # A plus sign is a space: so both clients write it, and sign it as one.
+        params = dict(parse_qsl(query, keep_blank_values=True))
         return Request(self.dialect, self.command, headers.get("host", ""), path, params, headers)
 
     def read_body(self) -> Blob:
@@ -152,6 +152,8 @@ class Handler(BaseHTTPRequestHandler):
         length = answer.file[2] if answer.file else len(answer.body)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
+            # Tencent's client knows its own headers in lower case only, and the others by their usual spelling.
+            name = name.title() if name.islower() and not name.startswith("x-") else name
             self.send_header(name, value.encode().decode("latin-1"))
         self.send_header(self.dialect.prefix + "request-id", "0")
         if answer.status not in (204, 304):

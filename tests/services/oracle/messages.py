@@ -84,7 +84,9 @@ def xml_answer(name: str, *children, headers: dict[str, str] | None = None) -> A
 
 
 def xml_error(error: Refused) -> Answer:
-    answer = xml_answer("Error", ("Code", error.code), ("Message", error.message), ("RequestId", "0"), ("HostId", "tests"))
+    # Tencent's client takes no error without a text in each of these.
+    answer = xml_answer("Error", ("Code", error.code), ("Message", error.message or error.code), ("Resource", "-"),
+                        ("RequestId", "0"), ("HostId", "tests"))
     answer.status = error.status
     return answer
 

@@ -103,17 +103,15 @@ def get(store: Store, request: Request) -> Answer:
         "ETag": entry.etag,
         "Last-Modified": formatdate(entry.blob.written, usegmt=True),
         "Accept-Ranges": "bytes",
-        "Content-Type": "application/octet-stream",
+        "content-type": "application/octet-stream",
         **checksum_headers(request, entry.blob),
         **entry.description.headers,
         **{f"{request.dialect.prefix}meta-{name}": value for name, value in entry.description.metadata.items()},
     }
-    if "content-type" in entry.description.headers:
-        del headers["Content-Type"]
     if entry.description.tags:
         headers[request.dialect.prefix + "tagging-count"] = str(len(entry.description.tags))
     if request.dialect.name == "oss":
-        headers["x-oss-object-type"] = "Multipart" if entry.is_multipart else "Normal"
+        headers["x-oss-object-type"] = entry.kind()
     asked = request.headers.get("range")
     span = parse_range(asked, size) if asked else None
     if span:

@@ -58,6 +58,9 @@ class Object:
     description: Description
     is_multipart: bool = False
 
+    def kind(self) -> str:
+        return "Multipart" if self.is_multipart else "Normal"
+
 
 @dataclass
 class Upload:

@@ -13,5 +13,6 @@ utils.SWIFT_CONF_FILE = str(Path(directory) / "swift.conf")
 constraints.reload_constraints()
 
 module = {"object": "obj"}.get(kind, kind)
-sys.argv = [f"swift-{kind}-server", conf]
+# Told to be verbose, it writes to standard error as well.
+sys.argv = [f"swift-{kind}-server", conf, "--verbose"]
 sys.exit(importlib.import_module(f"swift.{module}.server").main())
