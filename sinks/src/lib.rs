@@ -42,6 +42,8 @@
 //! ```
 #![deny(unsafe_code)]
 
+#[cfg(any(feature = "oss", feature = "cos"))]
+mod bucket;
 mod config;
 #[cfg(feature = "cos")]
 mod cos;
@@ -68,10 +70,14 @@ use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
 pub use config::{BucketConfig, HttpUploadConfig, Keys, S3Config, SwiftConfig, SwiftLogin, SwiftPlace, UploadForm};
+#[cfg(feature = "cos")]
+pub use cos::Cos;
 pub use error::{Error, ErrorKind, Result};
 pub use file::File;
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};
+#[cfg(feature = "oss")]
+pub use oss::Oss;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use secret::Secret;

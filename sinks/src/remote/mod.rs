@@ -15,6 +15,8 @@ mod upload;
 
 use std::time::Duration;
 
+#[cfg(any(feature = "oss", feature = "cos"))]
+pub(crate) use body::hex;
 pub use body::{Digest, Digests, Part};
 #[cfg(feature = "client")]
 #[allow(unused_imports, reason = "its users are being built")]

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crc_fast::CrcAlgorithm::Crc64Xz;
+use crc_fast::checksum_combine;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 use unlabel_core::{Payload, Segment};
@@ -130,13 +132,15 @@ async fn finish(
     origin: Option<&ObjectRef>,
 ) -> Result<Stored> {
     let store = delivery.store;
-    let mut sends: Vec<BoxFuture<'_, Result<PartTag>>> = Vec::with_capacity(pieces.len());
+    let mut sends: Vec<BoxFuture<'_, Result<(PartTag, Option<u64>)>>> = Vec::with_capacity(pieces.len());
     for (piece, number) in pieces.iter().zip(1..) {
         sends.push(Box::pin(send(delivery, upload, number, piece, origin)));
     }
-    let mut parts: Vec<PartTag> =
+    let mut parts: Vec<(PartTag, Option<u64>)> =
         stream::iter(sends).buffer_unordered(delivery.transfer.parts_in_flight.max(1)).try_collect().await?;
-    parts.sort_by_key(|part| part.number);
+    parts.sort_by_key(|(part, _)| part.number);
+    let crc64 = whole_crc64(&parts);
+    let parts: Vec<PartTag> = parts.into_iter().map(|(part, _)| part).collect();
     delivery.payload.source().verify_unchanged()?;
     if let Some(origin) = origin {
         verify_origin(delivery, origin).await?;
@@ -153,20 +157,31 @@ async fn finish(
         .await;
     let expected = store.multipart_etag(parts);
     if let Err(error) = stored {
-        let is_ours = |object: &Object| expected.as_ref() == Some(&object.etag);
+        let is_ours = |object: &Object| {
+            expected.as_ref() == Some(&object.etag) || object.crc64.is_some() && object.crc64 == crc64
+        };
         return delivery.reconcile(error, is_ours).await;
     }
     let object = delivery.check_length().await?;
+    if matches!((object.crc64, crc64), (Some(there), Some(sent)) if there != sent) {
+        return Err(delivery.withdraw("the checksum of what is stored is another").await);
+    }
     Ok(Stored { etag: Some(object.etag), is_md5: false, crc64: object.crc64 })
 }
 
+/// The CRC of the whole object, where that of every part is known: not where the store copied some.
+fn whole_crc64(parts: &[(PartTag, Option<u64>)]) -> Option<u64> {
+    parts.iter().try_fold(0, |whole, (part, crc64)| Some(checksum_combine(Crc64Xz, whole, (*crc64)?, part.len)))
+}
+
+/// One part, and the CRC of what was sent for it.
 async fn send(
     delivery: &Delivery<'_>,
     upload: &Upload,
     number: u32,
     piece: &Piece,
     origin: Option<&ObjectRef>,
-) -> Result<PartTag> {
+) -> Result<(PartTag, Option<u64>)> {
     let Delivery { store, payload, retry, transfer, .. } = delivery;
     match (piece, origin) {
         (Piece::Send(range), _) => {
@@ -174,11 +189,13 @@ async fn send(
             part.digest(store.digests()).await?;
             let moving = || part.sent();
             let patience = Patience { limit: transfer.stall_timeout, moving: Some(&moving) };
-            retry.run(patience, || store.put_part(upload, number, &part)).await
+            let tag = retry.run(patience, || store.put_part(upload, number, &part)).await?;
+            Ok((tag, part.digests().crc64))
         }
         (Piece::Copy(range), Some(origin)) => {
             let patience = Patience { limit: transfer.stall_timeout * 5, moving: None };
-            retry.run(patience, || store.copy_part(upload, number, origin, range.clone())).await
+            let tag = retry.run(patience, || store.copy_part(upload, number, origin, range.clone())).await?;
+            Ok((tag, None))
         }
         (Piece::Copy(_), None) => Err(Error::new(ErrorKind::Unsupported, "nothing to copy from")),
     }
@@ -258,6 +275,20 @@ mod tests {
 
     fn payload(len: u64, edits: Vec<Edit>) -> Payload {
         Payload::new(Source::remote(Arc::new(Unread(len))), Plan::new(edits, len).unwrap())
+    }
+
+    #[test]
+    fn the_checksum_of_the_whole_is_made_of_those_of_the_parts() {
+        let part = |bytes: &[u8], number| {
+            let tag = PartTag { number, etag: String::new(), len: bytes.len() as u64, key: None };
+            (tag, Some(crc_fast::checksum(Crc64Xz, bytes)))
+        };
+        // The check value of the algorithm over "123456789".
+        let parts = [part(b"1234", 1), part(b"", 2), part(b"56789", 3)];
+        assert_eq!(whole_crc64(&parts), Some(0x995d_c9bb_df19_39fa));
+        let mut copied = parts;
+        copied[1].1 = None;
+        assert_eq!(whole_crc64(&copied), None);
     }
 
     #[test]
