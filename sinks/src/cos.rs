@@ -40,8 +40,8 @@ pub type Cos = Bucket<Tencent>;
 pub struct Tencent;
 
 /// How far the clock may be ahead of the store's, and how long a request may wait before it is looked at.
-const BEFORE: Duration = Duration::from_secs(60);
-const AFTER: Duration = Duration::from_secs(3600);
+const BEFORE: Duration = Duration::from_mins(1);
+const AFTER: Duration = Duration::from_hours(1);
 
 impl Vendor for Tencent {
     const NAME: &'static str = "COS";
@@ -53,8 +53,8 @@ impl Vendor for Tencent {
         format!("cos.{region}.myqcloud.com")
     }
 
-    fn copy_source(host: &str, _: &str, path: &str) -> String {
-        format!("{host}/{path}")
+    fn copy_source(url: &str, _: &str, _: &str) -> String {
+        url.to_owned()
     }
 
     fn sign(request: Unsigned<'_>, _: &str, keys: &Keys, now: SystemTime) -> Result<String> {
@@ -137,6 +137,9 @@ mod tests {
     use http::{HeaderValue, Method};
 
     use super::*;
+
+    /// 2033-12-01, 16:00:00 UTC.
+    const DAY: u64 = 2_017_065_600;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).unwrap();
@@ -253,8 +256,7 @@ mod tests {
             let (keys, mut headers) = (Keys::new("AKEXAMPLE", "SKEXAMPLE"), headers(pairs));
             let request =
                 Unsigned { method: &method, host, path, bucket: "", key: "", query: &query, headers: &mut headers };
-            // An hour and a minute around 2033-12-01, 16:00:00 UTC.
-            let signed = Tencent::sign(request, "", &keys, UNIX_EPOCH + Duration::from_secs(2_017_065_600)).unwrap();
+            let signed = Tencent::sign(request, "", &keys, UNIX_EPOCH + Duration::from_secs(DAY)).unwrap();
             let time = "2017065540;2017069200";
             assert_eq!(
                 signed,

@@ -1,7 +1,7 @@
 //! Alibaba Cloud OSS, natively: signature version 4 (`OSS4-HMAC-SHA256`).
 //!
-//! Specification: "Include a V4 signature in the Authorization header", "UploadPart", "UploadPartCopy" and
-//! "CompleteMultipartUpload" of the OSS API reference. The hash of the content is not part of the signature
+//! Specification: "Include a V4 signature in the Authorization header", `UploadPart`, `UploadPartCopy` and
+//! `CompleteMultipartUpload` of the OSS API reference. The hash of the content is not part of the signature
 //! (`UNSIGNED-PAYLOAD`): `Content-MD5` is, and it covers the content.
 
 use std::time::SystemTime;
@@ -66,8 +66,8 @@ impl Vendor for Alibaba {
         format!("oss-{region}.aliyuncs.com")
     }
 
-    fn copy_source(_: &str, bucket: &str, path: &str) -> String {
-        format!("/{bucket}/{path}")
+    fn copy_source(_: &str, bucket: &str, key: &str) -> String {
+        format!("/{bucket}/{key}")
     }
 
     fn sign(request: Unsigned<'_>, region: &str, keys: &Keys, now: SystemTime) -> Result<String> {

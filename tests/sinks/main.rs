@@ -1,6 +1,8 @@
 //! What every sink promises, tried on every sink; and what the file sink keeps.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the answer")]
 
+#[cfg(any(feature = "oss", feature = "cos"))]
+mod buckets;
 mod contract;
 #[cfg(unix)]
 mod file;
@@ -8,17 +10,29 @@ mod places;
 mod services;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
+use tokio::runtime::Runtime;
 use unlabel_core::{Edit, Payload, Plan, Source};
 use unlabel_sinks::{PutOptions, Receipt, Result, Sink};
 
-/// Puts and waits. Every sink here is ready when first polled; those to come need not be.
+/// Where the sinks across a network run. The others do not mind.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    &RUNTIME
+}
+
+/// Puts and waits.
 fn put(sink: &dyn Sink, name: &str, payload: &Payload) -> Result<Receipt> {
-    futures_executor::block_on(sink.put(name, payload, &PutOptions::default()))
+    put_with(sink, name, payload, &PutOptions::default())
 }
 
 fn create(sink: &dyn Sink, name: &str, payload: &Payload) -> Result<Receipt> {
-    futures_executor::block_on(sink.put(name, payload, &PutOptions::default().create_only(true)))
+    put_with(sink, name, payload, &PutOptions::default().create_only(true))
+}
+
+fn put_with(sink: &dyn Sink, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
+    runtime().block_on(sink.put(name, payload, options))
 }
 
 /// Bytes without a pattern that a wrong offset would keep.

@@ -30,7 +30,16 @@ pub(crate) trait Place: Send + Sync {
 
 /// One of each. A sink to come adds itself here.
 pub(crate) fn places() -> Vec<Box<dyn Place>> {
-    vec![Box::new(Directory::new()), Box::new(Exact::new()), Box::new(InMemory(Memory::new())), Box::new(Stream::new())]
+    Vec::from([
+        Box::new(Directory::new()) as Box<dyn Place>,
+        Box::new(Exact::new()),
+        Box::new(InMemory(Memory::new())),
+        Box::new(Stream::new()),
+        #[cfg(feature = "oss")]
+        Box::new(crate::buckets::InBucket::oss()),
+        #[cfg(feature = "cos")]
+        Box::new(crate::buckets::InBucket::cos()),
+    ])
 }
 
 struct Directory {

@@ -67,7 +67,7 @@ impl Address {
     }
 
     /// Host and port of a bucket.
-    pub(super) fn host(&self, bucket: &str) -> String {
+    fn host(&self, bucket: &str) -> String {
         if self.in_path { self.authority.clone() } else { format!("{bucket}.{}", self.authority) }
     }
 

@@ -40,8 +40,9 @@ pub trait Vendor: Copy + fmt::Debug + Send + Sync + 'static {
     /// The public endpoint of a region, without the bucket.
     fn host(region: &str) -> String;
 
-    /// The value of the header that names the source of a copy. `host` is where its bucket is found.
-    fn copy_source(host: &str, bucket: &str, path: &str) -> String;
+    /// The value of the header that names the source of a copy, by its URL without the scheme, or by its bucket and its
+    /// encoded key.
+    fn copy_source(url: &str, bucket: &str, key: &str) -> String;
 
     /// Adds the headers that a signature needs, and answers with the value of `Authorization`.
     fn sign(request: Unsigned<'_>, region: &str, keys: &Keys, now: SystemTime) -> Result<String>;

@@ -63,7 +63,9 @@ impl<V: Vendor> Bucket<V> {
         };
         let mut draft = self.of_upload(Method::PUT, upload);
         draft.query.push(("partNumber", number.to_string()));
-        let source = V::copy_source(&self.address.host(&from.bucket), &from.bucket, &super::encode_path(&from.key));
+        let url = self.address.location(&from.bucket, &from.key);
+        let url = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let source = V::copy_source(url, &from.bucket, &super::encode_path(&from.key));
         for (name, value) in [
             ("copy-source", source),
             ("copy-source-range", format!("bytes={}-{last}", range.start)),

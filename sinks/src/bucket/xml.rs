@@ -137,13 +137,12 @@ pub(super) fn tags(document: &str) -> Result<Vec<(String, String)>> {
 
 /// The request that makes an object of parts.
 pub(super) fn completion(parts: &[PartTag]) -> String {
-    let mut document = String::from("<CompleteMultipartUpload>");
-    for part in parts {
+    let part = |part: &PartTag| {
         let etag = format!("\"{}\"", part.etag);
-        document +=
-            &format!("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number, escape(etag.as_str()));
-    }
-    document + "</CompleteMultipartUpload>"
+        format!("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", part.number, escape(etag.as_str()))
+    };
+    let parts: Vec<_> = parts.iter().map(part).collect();
+    format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat())
 }
 
 #[cfg(test)]

@@ -132,11 +132,11 @@ async fn finish(
     origin: Option<&ObjectRef>,
 ) -> Result<Stored> {
     let store = delivery.store;
-    let mut sends: Vec<BoxFuture<'_, Result<(PartTag, Option<u64>)>>> = Vec::with_capacity(pieces.len());
+    let mut sends: Vec<BoxFuture<'_, Result<Sent>>> = Vec::with_capacity(pieces.len());
     for (piece, number) in pieces.iter().zip(1..) {
         sends.push(Box::pin(send(delivery, upload, number, piece, origin)));
     }
-    let mut parts: Vec<(PartTag, Option<u64>)> =
+    let mut parts: Vec<Sent> =
         stream::iter(sends).buffer_unordered(delivery.transfer.parts_in_flight.max(1)).try_collect().await?;
     parts.sort_by_key(|(part, _)| part.number);
     let crc64 = whole_crc64(&parts);
@@ -170,18 +170,20 @@ async fn finish(
 }
 
 /// The CRC of the whole object, where that of every part is known: not where the store copied some.
-fn whole_crc64(parts: &[(PartTag, Option<u64>)]) -> Option<u64> {
+fn whole_crc64(parts: &[Sent]) -> Option<u64> {
     parts.iter().try_fold(0, |whole, (part, crc64)| Some(checksum_combine(Crc64Xz, whole, (*crc64)?, part.len)))
 }
 
-/// One part, and the CRC of what was sent for it.
+/// A part, and the CRC-64 of what was sent for it.
+type Sent = (PartTag, Option<u64>);
+
 async fn send(
     delivery: &Delivery<'_>,
     upload: &Upload,
     number: u32,
     piece: &Piece,
     origin: Option<&ObjectRef>,
-) -> Result<(PartTag, Option<u64>)> {
+) -> Result<Sent> {
     let Delivery { store, payload, retry, transfer, .. } = delivery;
     match (piece, origin) {
         (Piece::Send(range), _) => {
