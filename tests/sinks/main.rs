@@ -7,6 +7,7 @@ mod contract;
 #[cfg(unix)]
 mod file;
 mod places;
+mod proxy;
 mod services;
 
 use std::path::Path;
