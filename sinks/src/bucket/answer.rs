@@ -12,14 +12,28 @@ const DOCUMENT: usize = 8 << 20;
 /// Most characters of a store's message that are repeated.
 const MESSAGE: usize = 300;
 
-/// The error of an answer that is no success: its code says more than its status.
-pub(super) fn error(by_status: Error, body: &[u8]) -> Error {
+/// An answer that is no success.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The code that the store gave, if any.
+    pub(super) code: String,
+    pub(super) error: Error,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
+/// What the body of such an answer adds to its status.
+pub(super) fn refusal(by_status: Error, body: &[u8]) -> Refusal {
     let Some(failure) = std::str::from_utf8(body).ok().and_then(|body| xml::failure(body.trim_start())) else {
-        return by_status;
+        return Refusal { code: String::new(), error: by_status };
     };
     let kind = kind_of_code(&failure.code).unwrap_or(by_status.kind());
     let words = format!("{by_status} ({})", told(&failure));
-    Error::new(kind, words).after(by_status.retry_after())
+    Refusal { error: Error::new(kind, words).after(by_status.retry_after()), code: failure.code }
 }
 
 /// Code and message as words on one line.
@@ -46,6 +60,8 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
         | "UserDisable" => ErrorKind::Denied,
         "FileAlreadyExists" | "ObjectAlreadyExists" | "FileImmutable" => ErrorKind::Exists,
         "PreconditionFailed" => ErrorKind::Changed,
+        // Archived: 403, but no matter of rights.
+        "InvalidObjectState" => ErrorKind::Rejected,
         "SlowDown"
         | "ServiceBusy"
         | "ServiceUnavailable"
@@ -75,7 +91,7 @@ pub(super) async fn document(answer: Response, root: &str) -> Result<String> {
         Some(found) if found == root => Ok(document.to_owned()),
         Some("Error") => {
             let late = Error::new(ErrorKind::Rejected, "the store began to answer, and then refused");
-            Err(error(late, document.as_bytes()))
+            Err(refusal(late, document.as_bytes()).into())
         }
         _ => Err(unfit()),
     }
@@ -114,7 +130,7 @@ mod tests {
         let body =
             format!("<Error><Code>{code}</Code><Message>{message}</Message><StringToSign>PUT x</StringToSign></Error>");
         let by_status = Error::new(ErrorKind::Rejected, "the server answered 400: Bad Request");
-        error(by_status.after(Some(Duration::from_secs(3))), body.as_bytes())
+        refusal(by_status.after(Some(Duration::from_secs(3))), body.as_bytes()).into()
     }
 
     #[test]
@@ -141,7 +157,7 @@ mod tests {
     fn messages_stay_on_one_line_and_short() {
         let error = refused("SlowDown", &format!("a\nb{}", "x".repeat(9_000)));
         assert!(error.to_string().len() < 400 && !error.to_string().contains('\n'), "{error}");
-        let error = super::error(Error::new(ErrorKind::Unavailable, "502"), b"<html>Bad Gateway");
+        let error = refusal(Error::new(ErrorKind::Unavailable, "502"), b"<html>Bad Gateway").error;
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unavailable, "502"));
     }
 }

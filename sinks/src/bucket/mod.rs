@@ -7,6 +7,8 @@ mod address;
 mod answer;
 mod attributes;
 mod store;
+#[cfg(all(test, feature = "oss", feature = "cos"))]
+mod tests;
 mod xml;
 
 use std::fmt;
@@ -19,6 +21,7 @@ use reqwest::{Body, Client, Response};
 
 use self::address::Address;
 pub(crate) use self::address::{encode, encode_path};
+use self::answer::Refusal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Limits, Transfer, client, status_error};
 use crate::{BucketConfig, Keys};
@@ -108,8 +111,13 @@ impl<V: Vendor> Bucket<V> {
         Draft { method, bucket: &self.name, key, query: Vec::new(), headers: HeaderMap::new() }
     }
 
-    /// Signs and sends a request; an answer that is no success is an error. Without a `body`, it has none.
+    /// Signs and sends a request; an answer that is no success is an error.
     async fn send(&self, draft: Draft<'_>, body: Option<(Body, u64)>) -> Result<Response> {
+        Ok(self.exchange(draft, body).await??)
+    }
+
+    /// The same, with the code of a refusal.
+    async fn exchange(&self, draft: Draft<'_>, body: Option<(Body, u64)>) -> Result<Result<Response, Refusal>> {
         let Draft { method, bucket, key, query, mut headers } = draft;
         let place = self.address.place(bucket, key, &query)?;
         let (body, len) = body.unwrap_or_else(|| (Body::from(""), 0));
@@ -136,10 +144,10 @@ impl<V: Vendor> Bucket<V> {
         }
         let answer = request.send().await?;
         if matches!(answer.status(), StatusCode::OK | StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT) {
-            return Ok(answer);
+            return Ok(Ok(answer));
         }
         let (error, body) = status_error(answer).await;
-        Err(answer::error(error, &body))
+        Ok(Err(answer::refusal(error, &body)))
     }
 
     /// Sends a request, and reads the XML that answers it.

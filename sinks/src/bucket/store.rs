@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Body, Response};
 
-use super::answer::{bounded, etag, number};
+use super::answer::{Refusal, bounded, document, etag, number};
 use super::{Bucket, Draft, Vendor, attributes, own, xml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Condition, Digest, Limits, Object, Page, Part, PartTag, Store, Stored, Upload};
@@ -73,8 +73,13 @@ impl<V: Vendor> Bucket<V> {
         ] {
             draft.headers.insert(own::<V>(name)?, plain(&value)?);
         }
-        let document = self.ask(draft, None, "CopyPartResult").await?;
-        let etag = xml::copied_etag(&document)?;
+        let answer = match self.exchange(draft, None).await? {
+            Ok(answer) => answer,
+            // The original is what has no such key.
+            Err(Refusal { code, error }) if code == "NoSuchKey" => return Err(error.of_kind(ErrorKind::Changed)),
+            Err(refusal) => return Err(refusal.error),
+        };
+        let etag = xml::copied_etag(&document(answer, "CopyPartResult").await?)?;
         if etag.is_empty() {
             return Err(untagged(number));
         }
@@ -85,18 +90,21 @@ impl<V: Vendor> Bucket<V> {
         let mut draft = self.of_upload(Method::POST, upload);
         condition_of::<V>(condition, &mut draft.headers)?;
         draft.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        let document = xml::completion(parts);
-        let len = document.len() as u64;
-        let done = self.ask(draft, Some((Body::from(document), len)), "CompleteMultipartUploadResult").await;
-        done.map_err(|error| unmet(error, condition))?;
-        Ok(Stored::default())
+        let parts = xml::completion(parts);
+        let len = parts.len() as u64;
+        let answer = self.send(draft, Some((Body::from(parts), len))).await.map_err(|error| unmet(error, condition))?;
+        let crc64 = crc64::<V>(&answer);
+        let document =
+            document(answer, "CompleteMultipartUploadResult").await.map_err(|error| unmet(error, condition))?;
+        Ok(Stored { etag: xml::completed_etag(&document)?, is_md5: false, crc64 })
     }
 
     async fn remove(&self, draft: Draft<'_>) -> Result<()> {
-        match self.send(draft, None).await {
+        match self.exchange(draft, None).await? {
+            Ok(_) => Ok(()),
             // Where the bucket itself is missing, something else is wrong than that the object is gone.
-            Err(error) if error.kind() == ErrorKind::NotFound && !error.to_string().contains("(NoSuchBucket") => Ok(()),
-            answer => answer.map(|_| ()),
+            Err(Refusal { code, error }) if error.kind() == ErrorKind::NotFound && code != "NoSuchBucket" => Ok(()),
+            Err(refusal) => Err(refusal.error),
         }
     }
 

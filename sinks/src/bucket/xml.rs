@@ -31,6 +31,12 @@ struct Copied {
 }
 
 #[derive(Debug, Deserialize)]
+struct Completed {
+    #[serde(rename = "ETag")]
+    etag: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listing {
     #[serde(default)]
@@ -108,6 +114,12 @@ pub(super) fn copied_etag(document: &str) -> Result<String> {
     read(document).map(|Copied { etag }| etag.trim_matches('"').to_owned())
 }
 
+/// The entity tag of an object that was put together, without quotes, if it was told.
+pub(super) fn completed_etag(document: &str) -> Result<Option<String>> {
+    let Completed { etag } = read(document)?;
+    Ok(etag.map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty()))
+}
+
 /// One page of a listing.
 pub(super) fn page(document: &str) -> Result<Page> {
     let listing: Listing = read(document)?;
@@ -175,6 +187,9 @@ mod tests {
         assert!(upload_id(&format!("{HEAD}<InitiateMultipartUploadResult/>")).unwrap_err().is_retryable());
         let copied = "<CopyPartResult><LastModified>x</LastModified><ETag>&quot;5B3C&quot;</ETag></CopyPartResult>";
         assert_eq!(copied_etag(copied).unwrap(), "5B3C");
+        let completed = |inner: &str| completed_etag(&format!("<C><Key>k</Key>{inner}</C>")).unwrap();
+        assert_eq!(completed("<ETag>\"5B3C-2\"</ETag>").as_deref(), Some("5B3C-2"));
+        assert_eq!(completed(""), None);
     }
 
     #[test]

@@ -216,10 +216,10 @@ impl Delivery<'_> {
         if is_damaged {
             return Err(self.withdraw("the checksum of what is stored is another").await);
         }
-        if !stored.is_md5 && stored.crc64.is_none() {
-            self.check_length().await?;
+        if stored.is_md5 || stored.crc64.is_some() {
+            return Ok(stored);
         }
-        Ok(stored)
+        self.check_length(stored).await
     }
 
     /// Makes a request under the condition, or, where the store does not know it, looks once more and makes it without.
@@ -271,11 +271,15 @@ impl Delivery<'_> {
         Err(error)
     }
 
-    /// Checks the length of what is stored.
-    pub(super) async fn check_length(&self) -> Result<Object> {
+    /// Checks the length of what is stored, and learns what else is known of it. An object with another entity tag is one
+    /// that somebody put there since; it is not ours to judge.
+    pub(super) async fn check_length(&self, stored: Stored) -> Result<Stored> {
         let object = self.head().await?;
+        if stored.etag.as_ref().is_some_and(|etag| *etag != object.etag) {
+            return Ok(stored);
+        }
         if object.len == self.payload.len() {
-            return Ok(object);
+            return Ok(Stored { etag: Some(object.etag), is_md5: false, crc64: stored.crc64.or(object.crc64) });
         }
         Err(self.withdraw(&format!("{} bytes are stored of {}", object.len, self.payload.len())).await)
     }

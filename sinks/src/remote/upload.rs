@@ -156,17 +156,19 @@ async fn finish(
         })
         .await;
     let expected = store.multipart_etag(parts);
-    if let Err(error) = stored {
-        let is_ours = |object: &Object| {
-            expected.as_ref() == Some(&object.etag) || object.crc64.is_some() && object.crc64 == crc64
-        };
-        return delivery.reconcile(error, is_ours).await;
-    }
-    let object = delivery.check_length().await?;
-    if matches!((object.crc64, crc64), (Some(there), Some(sent)) if there != sent) {
+    let stored = match stored {
+        Ok(stored) => delivery.check_length(stored).await?,
+        Err(error) => {
+            let is_ours = |object: &Object| {
+                expected.as_ref() == Some(&object.etag) || object.crc64.is_some() && object.crc64 == crc64
+            };
+            return delivery.reconcile(error, is_ours).await;
+        }
+    };
+    if matches!((stored.crc64, crc64), (Some(there), Some(sent)) if there != sent) {
         return Err(delivery.withdraw("the checksum of what is stored is another").await);
     }
-    Ok(Stored { etag: Some(object.etag), is_md5: false, crc64: object.crc64 })
+    Ok(stored)
 }
 
 /// The CRC of the whole object, where that of every part is known: not where the store copied some.
