@@ -74,7 +74,8 @@ fn text(value: &HeaderValue) -> String {
     }
 }
 
-#[cfg(all(test, feature = "oss"))]
+#[cfg(test)]
+#[cfg(feature = "oss")]
 mod tests {
     use super::*;
     use crate::oss::Alibaba;

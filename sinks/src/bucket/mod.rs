@@ -7,7 +7,8 @@ mod address;
 mod answer;
 mod attributes;
 mod store;
-#[cfg(all(test, feature = "oss", feature = "cos"))]
+#[cfg(test)]
+#[cfg(all(feature = "oss", feature = "cos"))]
 mod tests;
 mod xml;
 

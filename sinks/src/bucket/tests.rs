@@ -19,11 +19,11 @@ type Heard = (String, Vec<u8>);
 fn server(answers: Vec<String>) -> (SocketAddr, mpsc::Receiver<Heard>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (heard, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for answer in answers {
             let (connection, _) = listener.accept().unwrap();
-            heard.send(serve(connection, &answer)).unwrap();
+            sender.send(serve(connection, &answer)).unwrap();
         }
     });
     (address, receiver)
@@ -75,14 +75,14 @@ fn upload() -> Upload {
 
 /// The error of one request that is answered so.
 fn error_of<V: Vendor, T: fmt::Debug>(answer: String, request: impl AsyncFnOnce(&Bucket<V>) -> Result<T>) -> Error {
-    let (address, _heard) = server(vec![answer]);
+    let (address, _received) = server(vec![answer]);
     let bucket = bucket::<V>(&format!("http://{address}"));
     run(request(&bucket)).unwrap_err()
 }
 
 #[test]
 fn a_bucket_is_asked_by_its_host() {
-    let (address, heard) = server(vec![answer("200 OK", "ETag: \"25F9\"\r\nx-oss-hash-crc64ecma: 7\r\n", "")]);
+    let (address, received) = server(vec![answer("200 OK", "ETag: \"25F9\"\r\nx-oss-hash-crc64ecma: 7\r\n", "")]);
     let mut bucket: Bucket<Alibaba> = bucket(&format!("http://store.example.test:{}", address.port()));
     let host = format!("tests.store.example.test:{}", address.port());
     bucket.client = Client::builder().resolve("tests.store.example.test", address).no_proxy().build().unwrap();
@@ -95,7 +95,7 @@ fn a_bucket_is_asked_by_its_host() {
     });
     assert_eq!((stored.etag.as_deref(), stored.crc64), (Some("25F9"), Some(7)));
 
-    let (head, body) = heard.recv().unwrap();
+    let (head, body) = received.recv().unwrap();
     assert_eq!(body, b"123456789");
     assert!(head.starts_with("PUT /a%20b/%2541%3F.txt HTTP/1.1\r\n"), "{head}");
     let head = head.to_ascii_lowercase();
@@ -161,7 +161,7 @@ fn refusals_are_what_they_mean_where_they_come() {
 fn what_is_gone_is_removed_but_not_from_a_bucket_that_is_not_there() {
     let missing = |code: &str| answer("404 Not Found", "", &format!("<Error><Code>{code}</Code></Error>"));
     for (code, is_done) in [("NoSuchKey", true), ("NoSuchUpload", true), ("NoSuchBucket", false)] {
-        let (address, _heard) = server(vec![missing(code), missing(code)]);
+        let (address, _received) = server(vec![missing(code), missing(code)]);
         let bucket = bucket::<Alibaba>(&format!("http://{address}"));
         assert_eq!(run(bucket.delete("k")).is_ok(), is_done, "{code}");
         assert_eq!(run(bucket.abort(&upload())).is_ok(), is_done, "{code}");
@@ -175,9 +175,9 @@ fn only_the_asked_range_of_the_asked_version_is_taken() {
         answer(status, &format!("ETag: \"{etag}\"\r\n{range}"), body)
     };
     let range = "Content-Range: bytes 2-4/9\r\n";
-    let (address, heard) = server(vec![answered("206 Partial Content", range, "A", "345")]);
+    let (address, received) = server(vec![answered("206 Partial Content", range, "A", "345")]);
     assert_eq!(run(read(&bucket(&format!("http://{address}")))).unwrap(), "345");
-    let (head, _) = heard.recv().unwrap();
+    let (head, _) = received.recv().unwrap();
     assert!(head.contains("range: bytes=2-4\r\n") && head.contains("if-match: \"A\"\r\n"), "{head}");
 
     for (answer, kind) in [
@@ -214,14 +214,14 @@ fn a_redirect_is_not_followed() {
     assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
 }
 
-/// Sends 250 KiB in two parts, to a store that answers their completion and what follows as told, and says what it heard
+/// Sends 250 KiB in two parts, to a store that answers their completion and what follows as told, and says what it received
 /// after the parts.
 fn in_parts(answers: Vec<String>) -> (Result<crate::Receipt>, Vec<String>) {
     let begun = "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>";
     let part = answer("200 OK", "ETag: \"A\"\r\n", "");
     let mut all = vec![answer("200 OK", "", begun), part.clone(), part];
     all.extend(answers);
-    let (address, heard) = server(all);
+    let (address, received) = server(all);
     let mut transfer = Transfer { first_wait: std::time::Duration::ZERO, parts_in_flight: 1, ..Transfer::default() };
     (transfer.multipart_from, transfer.part_size) = (1, 100 << 10);
     let store = std::sync::Arc::new(bucket::<Alibaba>(&format!("http://{address}")));
@@ -229,7 +229,7 @@ fn in_parts(answers: Vec<String>) -> (Result<crate::Receipt>, Vec<String>) {
     let payload = Payload::new(Source::from_bytes(LONG), Plan::identity(LONG.len() as u64));
     let receipt = run(sink.put("k", &payload, &PutOptions::default()));
     let line = |(head, _): Heard| head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
-    (receipt, heard.iter().skip(3).map(line).collect())
+    (receipt, received.iter().skip(3).map(line).collect())
 }
 
 const LONG: &[u8] = &[7; 250 << 10];
@@ -251,15 +251,15 @@ fn is_gone() -> String {
 fn an_object_whose_completion_was_not_heard_of_is_known_by_its_checksum() {
     let ours = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Xz, LONG);
     let complete = "POST /tests/k?uploadId=7";
-    let (receipt, heard) = in_parts(vec![String::new(), is_gone(), head(ours)]);
+    let (receipt, received) = in_parts(vec![String::new(), is_gone(), head(ours)]);
     assert_eq!(receipt.unwrap().etag.as_deref(), Some("B"));
-    assert_eq!(heard, [complete, complete, "HEAD /tests/k"]);
+    assert_eq!(received, [complete, complete, "HEAD /tests/k"]);
 
     // Somebody else's object of the same length.
     let gone = answer("404 Not Found", "", "");
-    let (receipt, heard) = in_parts(vec![String::new(), is_gone(), head(ours ^ 1), gone]);
+    let (receipt, received) = in_parts(vec![String::new(), is_gone(), head(ours ^ 1), gone]);
     assert_eq!(receipt.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(heard, [complete, complete, "HEAD /tests/k", "DELETE /tests/k?uploadId=7"]);
+    assert_eq!(received, [complete, complete, "HEAD /tests/k", "DELETE /tests/k?uploadId=7"]);
 }
 
 #[test]
@@ -269,12 +269,12 @@ fn an_object_of_parts_that_is_another_is_withdrawn() {
         answer("200 OK", "", &body)
     };
     let removed = answer("204 No Content", "", "");
-    let (receipt, heard) = in_parts(vec![done("B"), head(1), removed.clone(), removed]);
+    let (receipt, received) = in_parts(vec![done("B"), head(1), removed.clone(), removed]);
     assert_eq!(receipt.unwrap_err().kind(), ErrorKind::Checksum);
-    assert_eq!(heard[1..], ["HEAD /tests/k", "DELETE /tests/k", "DELETE /tests/k?uploadId=7"]);
+    assert_eq!(received[1..], ["HEAD /tests/k", "DELETE /tests/k", "DELETE /tests/k?uploadId=7"]);
 
     // What somebody else has put there meanwhile stays.
-    let (receipt, heard) = in_parts(vec![done("A"), head(1)]);
+    let (receipt, received) = in_parts(vec![done("A"), head(1)]);
     assert_eq!(receipt.unwrap().etag.as_deref(), Some("A"));
-    assert_eq!(heard[1..], ["HEAD /tests/k"]);
+    assert_eq!(received[1..], ["HEAD /tests/k"]);
 }
