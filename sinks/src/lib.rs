@@ -83,6 +83,8 @@ pub use s3::S3;
 pub use secret::Secret;
 pub use send_back::SendBack;
 pub use stdout::Stdout;
+#[cfg(feature = "swift")]
+pub use swift::Swift;
 use unlabel_core::Payload;
 
 /// A boxed future, as object-safe asynchronous methods return it.

@@ -101,6 +101,7 @@ impl Objects {
         let key = self.key(name)?;
         payload.source().verify_unchanged()?;
         let retry = Retry::new(&self.transfer);
+        retry.run(self.patience(), || self.store.prepare()).await?;
         let condition = match &options.if_match {
             Some(etag) => Condition::Matches(etag.clone()),
             None if options.create_only => Condition::Absent,

@@ -19,6 +19,11 @@ use crate::{Attributes, BoxFuture, ObjectRef};
 ///
 /// Keys are the exact keys of the store, not encoded.
 pub trait Store: Debug + Display + Send + Sync {
+    /// Learns what the other methods need to know: called before each delivery, and cheap once it has succeeded.
+    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// What the store takes.
     fn limits(&self) -> Limits;
 
