@@ -9,6 +9,8 @@ mod file;
 mod places;
 mod proxy;
 mod services;
+#[cfg(feature = "swift")]
+mod swift;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -23,7 +25,10 @@ fn runtime() -> &'static Runtime {
     &RUNTIME
 }
 
-/// Puts and waits.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
+}
+
 fn put(sink: &dyn Sink, name: &str, payload: &Payload) -> Result<Receipt> {
     put_with(sink, name, payload, &PutOptions::default())
 }
@@ -33,7 +38,7 @@ fn create(sink: &dyn Sink, name: &str, payload: &Payload) -> Result<Receipt> {
 }
 
 fn put_with(sink: &dyn Sink, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
-    runtime().block_on(sink.put(name, payload, options))
+    wait(sink.put(name, payload, options))
 }
 
 /// Bytes without a pattern that a wrong offset would keep.

@@ -26,20 +26,33 @@ pub(crate) trait Place: Send + Sync {
     fn has_objects(&self) -> bool {
         true
     }
+
+    /// Whether of two that create the same object at the same moment one fails.
+    fn is_atomic_create(&self) -> bool {
+        true
+    }
+
+    /// Whether an object can have this name.
+    fn takes_name(&self, _: &str) -> bool {
+        true
+    }
 }
 
 /// One of each. A sink to come adds itself here.
 pub(crate) fn places() -> Vec<Box<dyn Place>> {
-    Vec::from([
-        Box::new(Directory::new()) as Box<dyn Place>,
-        Box::new(Exact::new()),
-        Box::new(InMemory(Memory::new())),
-        Box::new(Stream::new()),
-        #[cfg(feature = "oss")]
-        Box::new(crate::buckets::InBucket::oss()),
-        #[cfg(feature = "cos")]
-        Box::new(crate::buckets::InBucket::cos()),
-    ])
+    let mut places = local_places();
+    #[cfg(feature = "oss")]
+    places.push(Box::new(crate::buckets::InBucket::oss()));
+    #[cfg(feature = "cos")]
+    places.push(Box::new(crate::buckets::InBucket::cos()));
+    #[cfg(feature = "swift")]
+    places.extend(crate::swift::places());
+    places
+}
+
+/// Those that need no server.
+pub(crate) fn local_places() -> Vec<Box<dyn Place>> {
+    vec![Box::new(Directory::new()), Box::new(Exact::new()), Box::new(InMemory(Memory::new())), Box::new(Stream::new())]
 }
 
 struct Directory {
