@@ -53,8 +53,7 @@ fn odd_names_are_kept_as_they_are() {
     let names =
         ["a b.docx", "Übersicht/日本語/🙂.pdf", "-", "--to", "%2e%2e", "a\nb", "q?x=1#y", ".hidden", "it's \"one\""];
     for place in places() {
-        let names = names.iter().filter(|name| place.takes_name(name)).copied().collect::<Vec<_>>();
-        for name in &names {
+        for name in names {
             let (payload, expected) = of_bytes(name.as_bytes(), vec![]);
             delivers(&*place, name, &payload, &expected);
         }

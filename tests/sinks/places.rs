@@ -31,11 +31,6 @@ pub(crate) trait Place: Send + Sync {
     fn is_atomic_create(&self) -> bool {
         true
     }
-
-    /// Whether an object can have this name.
-    fn takes_name(&self, _: &str) -> bool {
-        true
-    }
 }
 
 /// One of each. A sink to come adds itself here.

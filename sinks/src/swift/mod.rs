@@ -10,8 +10,9 @@
 //! - **Leftovers.** Segments of what was not finished are removed. When an object is replaced, the segments that this
 //!   sink wrote for the old one are removed afterwards, unless the container keeps versions. A process that is killed
 //!   half way leaves segments, and nothing visible.
-//! - **Conditions.** `If-None-Match: *` is honoured by Swift. Ceph 16 ignores it, and neither knows `If-Match` for
-//!   writing: there only the look beforehand tells, and of two writers at the same moment the later one wins.
+//! - **Conditions.** Swift honours `If-None-Match: *` when it begins to take an object, and does not look again when it
+//!   has it; Ceph 16 ignores it; neither knows `If-Match` for writing. So an object that comes while another one is
+//!   sent is replaced by it, also with `create_only`.
 //! - **Not here:** dynamic large objects are read and not written; object expiry is not carried over; keys with a
 //!   component `.` or `..` cannot be addressed.
 
