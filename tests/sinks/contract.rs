@@ -145,7 +145,9 @@ fn of_two_at_once_one_wins_whole() {
     for place in places().iter().filter(|place| place.has_objects()) {
         std::thread::scope(|scope| {
             for (payload, _) in &payloads {
-                scope.spawn(|| put(place.sink(), "object", payload).unwrap());
+                scope.spawn(|| {
+                    put(place.sink(), "object", payload).unwrap_or_else(|error| panic!("{}: {error}", place.sink()))
+                });
             }
         });
         let winner = place.read("object").unwrap();

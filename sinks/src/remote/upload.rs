@@ -37,7 +37,7 @@ impl Piece {
 /// Parts of an object that travels whole.
 pub(super) fn sent_whole(len: u64, limits: &Limits, transfer: &Transfer) -> Result<Vec<Piece>> {
     let mut pieces = Vec::new();
-    cut(0..len, part_size(len, limits, transfer), |range| pieces.push(Piece::Send(range)));
+    cut(0..len, part_size(len, limits, transfer), limits.part_max, |range| pieces.push(Piece::Send(range)));
     if pieces.len() > limits.parts_max as usize {
         return Err(Error::new(ErrorKind::TooLarge, format!("{len} bytes are more than the store takes")));
     }
@@ -50,10 +50,11 @@ fn part_size(len: u64, limits: &Limits, transfer: &Transfer) -> u64 {
     asked.clamp(limits.part_min.max(1), limits.part_max)
 }
 
-/// Cuts `range` into parts of about `size`, none of them shorter but a single one.
-fn cut(range: Range<u64>, size: u64, mut part: impl FnMut(Range<u64>)) {
+/// Cuts `range` into parts of about `size`: none of them shorter but a single one, unless they would be longer than
+/// `most`.
+fn cut(range: Range<u64>, size: u64, most: u64, mut part: impl FnMut(Range<u64>)) {
     let len = range.end - range.start;
-    let count = (len / size).max(1);
+    let count = (len / size).max(len.div_ceil(most)).max(1);
     for number in 0..count {
         let at = |number: u64| {
             range.start + u64::try_from(u128::from(len) * u128::from(number) / u128::from(count)).unwrap_or(len)
@@ -81,10 +82,11 @@ pub(super) fn with_copies(payload: &Payload, limits: &Limits, transfer: &Transfe
             let copy = start + taken..end;
             if copy.start < copy.end && copy.end - copy.start >= limits.part_min.max(MIN_COPY) {
                 if copy.start > unsent {
-                    cut(unsent..copy.start, size, |range| pieces.push(Piece::Send(range)));
+                    cut(unsent..copy.start, size, limits.part_max, |range| pieces.push(Piece::Send(range)));
                 }
                 let from = kept.start + taken;
-                cut(from..kept.end, limits.copy_max.min(COPY_SIZE).max(limits.part_min), |range| {
+                let size = limits.copy_max.min(COPY_SIZE).max(limits.part_min);
+                cut(from..kept.end, size, limits.copy_max, |range| {
                     pieces.push(Piece::Copy(range));
                 });
                 copied += copy.end - copy.start;
@@ -94,7 +96,7 @@ pub(super) fn with_copies(payload: &Payload, limits: &Limits, transfer: &Transfe
         start = end;
     }
     if unsent < len {
-        cut(unsent..len, size, |range| pieces.push(Piece::Send(range)));
+        cut(unsent..len, size, limits.part_max, |range| pieces.push(Piece::Send(range)));
     }
     (copied > 0 && pieces.len() <= limits.parts_max as usize).then_some(pieces)
 }
@@ -258,6 +260,9 @@ mod tests {
     fn parts_are_long_enough_and_not_too_many() {
         let transfer = Transfer::default();
         assert_eq!(sent_whole(20 << 20, &LIMITS, &transfer).unwrap().len(), 2);
+        let short = Limits { part_min: 1, part_max: 10 << 20, ..LIMITS };
+        let parts = sent_whole(25 << 20, &short, &Transfer { part_size: 64 << 20, ..transfer.clone() }).unwrap();
+        assert!(parts.len() == 3 && parts.iter().all(|part| part.sent() <= 10 << 20), "{parts:?}");
         let few = Limits { parts_max: 100, ..LIMITS };
         assert!(sent_whole(10 << 30, &few, &transfer).unwrap().len() <= 100);
         let tiny = Limits { parts_max: 2, part_max: 10 << 20, ..LIMITS };

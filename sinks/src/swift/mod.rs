@@ -2,7 +2,7 @@
 //!
 //! - **Entry.** A token as it is given; the first authentication protocol (`X-Auth-User`, `X-Auth-Key`); Keystone v3 with
 //!   a password or an application credential. A token is shared by all requests. When the server answers 401 it is
-//!   renewed once, however many requests were waiting, and goes to no host but that of the account.
+//!   renewed, once for all requests that wait, and goes to no host but that of the account.
 //! - **Checks.** Objects and segments carry their MD5 in `ETag`; the server refuses them with 422 when it counts another.
 //! - **Long objects** are static large objects: segments in `<container>_segments` under `<key>/<random>/<number>`, and a
 //!   manifest that makes them visible at once. Segments that are copied on the server are objects of their own: the
@@ -130,21 +130,21 @@ impl Swift {
         Ok(session)
     }
 
-    /// Makes a request; once more with a new token when the server refuses the old one.
+    /// Makes a request; again with a new token when the server refuses the old one.
     async fn send(&self, request: impl Fn() -> Result<RequestBuilder>) -> Result<Response> {
         let mut session = self.session(None).await?;
-        let mut is_renewed = false;
+        let mut renewed = 0;
         loop {
             let mut request = request()?;
             if let Some(token) = &session.token {
                 request = request.header("x-auth-token", token);
             }
             let answer = request.send().await?;
-            if answer.status() != StatusCode::UNAUTHORIZED || is_renewed || self.login.is_none() {
+            if answer.status() != StatusCode::UNAUTHORIZED || renewed == RENEWALS || self.login.is_none() {
                 return Ok(answer);
             }
             session = self.session(Some(session.serial)).await?;
-            is_renewed = true;
+            renewed += 1;
         }
     }
 
@@ -171,6 +171,9 @@ impl Swift {
         Ok(())
     }
 }
+
+/// A login may give a token out again that has a moment left to live: then the next one is new.
+const RENEWALS: u32 = 2;
 
 /// A server that does not tell its limits is not waited for.
 const INFO_PATIENCE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, IF_NONE_MATCH, RANGE};
-use reqwest::{Body, Method, StatusCode};
+use reqwest::{Body, Method, Response, StatusCode};
 
 use super::Swift;
 use super::wire::{self, Described, Listed};
@@ -43,9 +43,10 @@ impl Swift {
         };
         let answer = wire::success_of_new(self.send(put).await?, is_new).await;
         let answer = answer.map_err(|error| self.explained(error))?;
-        let stored = Stored { etag: wire::etag(answer.headers()), is_md5: true, crc64: None };
+        // The server has compared the checksum.
+        let etag = if is_overtaken(&answer) { None } else { wire::etag(answer.headers()) };
         self.remove_replaced(key, replaced, None).await;
-        Ok(stored)
+        Ok(Stored { etag: etag.or_else(|| body.md5_hex()), is_md5: true, crc64: None })
     }
 
     /// A request that makes an object visible.
@@ -129,6 +130,12 @@ impl Swift {
             all.extend(page);
         }
     }
+}
+
+/// Whether the server has an object that somebody began to send later, so that this one was replaced at once. The rest
+/// of such an answer describes the other object.
+pub(super) fn is_overtaken(answer: &Response) -> bool {
+    answer.status() == StatusCode::ACCEPTED
 }
 
 /// Whether nothing may be there. Swift does not look at `If-Match` when it writes.

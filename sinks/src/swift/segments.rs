@@ -10,10 +10,10 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, RANGE};
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde_json::json;
 
-use super::object::is_new;
+use super::object::{is_new, is_overtaken};
 use super::{Swift, md5_hex, place, wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Condition, Part, PartTag, Stored, Upload};
+use crate::remote::{Condition, Part, PartTag, Store, Stored, Upload};
 use crate::{Attributes, ObjectRef};
 
 /// What is remembered of uploads.
@@ -191,6 +191,10 @@ impl Swift {
         };
         let answer = wire::success_of_new(self.send(put).await?, is_new).await;
         let answer = answer.map_err(|error| self.explained(error))?;
+        if is_overtaken(&answer) {
+            self.remove_upload(upload).await?;
+            return Ok(Stored { etag: self.multipart_etag(parts), is_md5: false, crc64: None });
+        }
         self.uploads.forget(upload);
         let stored = Stored { etag: wire::etag(answer.headers()), is_md5: false, crc64: None };
         self.remove_replaced(&upload.key, replaced, Some(&upload.id)).await;

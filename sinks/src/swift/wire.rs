@@ -178,9 +178,9 @@ pub(super) async fn error(answer: Response) -> Error {
     }
 }
 
-/// The same for a request under `If-None-Match: *`.
+/// The same for a request under `If-None-Match: *`. That somebody else was faster may turn out at the end.
 pub(super) async fn success_of_new(answer: Response, is_new: bool) -> Result<Response> {
-    if is_new && answer.status() == StatusCode::PRECONDITION_FAILED {
+    if is_new && matches!(answer.status(), StatusCode::PRECONDITION_FAILED | StatusCode::ACCEPTED) {
         return Err(Error::new(ErrorKind::Exists, "there is an object of that name"));
     }
     success(answer).await
