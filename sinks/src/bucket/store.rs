@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use base64::Engine;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, RANGE};
 use http::{HeaderMap, Method, StatusCode};
+use md5::{Digest as _, Md5};
 use reqwest::{Body, Response};
 
 use super::answer::{Refusal, bounded, document, etag, number};
@@ -91,6 +93,8 @@ impl<V: Vendor> Bucket<V> {
         condition_of::<V>(condition, &mut draft.headers)?;
         draft.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let parts = xml::completion(parts);
+        let md5 = base64::prelude::BASE64_STANDARD.encode(Md5::digest(&parts));
+        draft.headers.insert(HeaderName::from_static("content-md5"), plain(&md5)?);
         let len = parts.len() as u64;
         let answer = self.send(draft, Some((Body::from(parts), len))).await.map_err(|error| unmet(error, condition))?;
         let crc64 = crc64::<V>(&answer);

@@ -232,6 +232,8 @@ fn in_parts(answers: Vec<String>) -> (Result<crate::Receipt>, Vec<String>) {
     (receipt, received.iter().skip(3).map(line).collect())
 }
 
+const COMPLETED: &str = "<CompleteMultipartUploadResult><ETag>B</ETag></CompleteMultipartUploadResult>";
+
 const LONG: &[u8] = &[7; 250 << 10];
 
 /// What the store says of an object of that length.
@@ -264,16 +266,23 @@ fn an_object_whose_completion_was_not_heard_of_is_known_by_its_checksum() {
 
 #[test]
 fn an_object_of_parts_that_is_another_is_withdrawn() {
-    let done = |etag: &str| {
-        let body = format!("<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>");
-        answer("200 OK", "", &body)
-    };
+    let done = |etag: &str| answer("200 OK", "", &COMPLETED.replace(">B<", &format!(">{etag}<")));
     let removed = answer("204 No Content", "", "");
     let (receipt, received) = in_parts(vec![done("B"), head(1), removed.clone(), removed]);
     assert_eq!(receipt.unwrap_err().kind(), ErrorKind::Checksum);
     assert_eq!(received[1..], ["HEAD /tests/k", "DELETE /tests/k", "DELETE /tests/k?uploadId=7"]);
 
-    // What somebody else has put there meanwhile stays.
+    // The completion says that all is well: nothing is left to ask.
+    let ours = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Xz, LONG);
+    let whole = answer("200 OK", &format!("x-oss-hash-crc64ecma: {ours}\r\n"), COMPLETED);
+    let (receipt, received) = in_parts(vec![whole]);
+    assert_eq!((receipt.unwrap().etag.as_deref(), received.len()), (Some("B"), 1));
+
+    // What somebody else has put there meanwhile stays, even where ours was another.
+    let (receipt, received) =
+        in_parts(vec![answer("200 OK", "x-oss-hash-crc64ecma: 3\r\n", &COMPLETED.replace(">B", ">A")), head(3)]);
+    assert_eq!(receipt.unwrap().etag.as_deref(), Some("A"));
+    assert_eq!(received[1..], ["HEAD /tests/k"]);
     let (receipt, received) = in_parts(vec![done("A"), head(1)]);
     assert_eq!(receipt.unwrap().etag.as_deref(), Some("A"));
     assert_eq!(received[1..], ["HEAD /tests/k"]);

@@ -277,7 +277,7 @@ impl Delivery<'_> {
     pub(super) async fn check_length(&self, stored: Stored) -> Result<Stored> {
         let object = self.head().await?;
         if stored.etag.as_ref().is_some_and(|etag| *etag != object.etag) {
-            return Ok(stored);
+            return Ok(Stored { crc64: None, ..stored });
         }
         if object.len == self.payload.len() {
             return Ok(Stored { etag: Some(object.etag), is_md5: false, crc64: stored.crc64.or(object.crc64) });
