@@ -66,12 +66,11 @@ def down(root: Path) -> bool:
 
 
 def status(root: Path) -> bool:
-    everything = services(root)
-    runs = [one.is_up() for one in everything]
-    for one, is_up in zip(everything, runs):
-        print(f"{one.name:<12} {'up' if is_up else 'down':<5} {len(processes.of(one.directory))} processes  "
+    states = {one: one.state() for one in services(root)}
+    for one, state in states.items():
+        print(f"{one.name:<12} {state:<9} {len(processes.of(one.directory))} processes  "
               f"{' '.join(f'{name}:{port}' for name, port in one.ports.items())}")
-    return all(runs)
+    return all(state == "up" for state in states.values())
 
 
 printing = threading.Lock()

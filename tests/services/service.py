@@ -83,11 +83,17 @@ class Service:
         return done.stdout
 
     def is_up(self) -> bool:
+        return self.state() == "up"
+
+    def state(self) -> str:
+        """In a word."""
         try:
-            is_ready = self.ready.read_text() == version()
+            started_by = self.ready.read_text()
         except OSError:
-            return False
-        return is_ready and len(processes.of(self.directory)) >= self.processes and self.answers()
+            return "down"
+        if len(processes.of(self.directory)) < self.processes or not self.answers():
+            return "down"
+        return "up" if started_by == version() else "outdated"
 
     def answers(self) -> bool:
         return all(answers(url) for url in self.probes())
