@@ -26,7 +26,7 @@ class Keystone(Swift):
         self.swift = swift
         self.needs = (swift,)
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         (self.directory / "log").mkdir()
         conf = self.write("keystone.conf")
         self._write_keys()
@@ -34,6 +34,7 @@ class Keystone(Swift):
         self.start_memcached()
         self.start("keystone-server", self.python("servers"), "-W", "ignore", HERE / "servers" / "keystone_server.py",
                    self.ports["http"], env={"OS_KEYSTONE_CONFIG_FILES": str(conf)})
+        await_needed()
         proxy = self.write_proxy("swift-keystone.conf", auth="authtoken keystoneauth", port=self.ports["proxy"],
                                  memcached=self.ports["memcached"], keystone=self.url("http", ""), password=SWIFT,
                                  swift_dir=self.swift.directory)

@@ -51,10 +51,8 @@ def up(root: Path) -> bool:
 
 
 def bring_up(one: Service, needed: list[Future]) -> None:
-    for other in needed:
-        other.result()
     began = time.monotonic()
-    one.up()
+    one.up(lambda: [other.result() for other in needed])
     say(f"{one.name} answers after {time.monotonic() - began:.1f} s")
 
 

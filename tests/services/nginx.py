@@ -16,7 +16,7 @@ class Nginx(Service):
     # The shell, the master and a worker.
     processes = 3
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         for name in ("data/other-port", "temporary"):
             (self.directory / name).mkdir(parents=True)
         self._write_certificates()

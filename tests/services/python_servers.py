@@ -9,7 +9,7 @@ BEARER = "bearer-of-the-tests"
 class Receiver(Service):
     name = "receiver"
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         self.start("receiver", self.python("clients"), HERE / "servers" / "receiver.py", self.ports["http"],
                    self.directory / "received", BEARER)
 
@@ -23,7 +23,7 @@ class Oss(Service):
     name = "oss"
     dialect = dialect.OSS
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         self.start(self.name, self.python("clients"), "-m", "oracle.main", self.name, self.ports["http"],
                    self.directory / "objects", env={"PYTHONPATH": str(HERE)})
 

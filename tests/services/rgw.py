@@ -10,7 +10,7 @@ class Rgw(Service):
     listens = ("http", "monitor")
     processes = 3
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         for name in ("mon", "osd", "rgw"):
             (self.directory / name).mkdir()
         fsid = uuid.uuid4()

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
+from typing import Callable
 
 import processes
 from ports import Ports
@@ -26,7 +27,7 @@ class Service:
     """One or more processes that are started, watched and stopped together."""
 
     name: str
-    #: Services that must answer before this one starts, and whose new start asks for one of this.
+    #: Services that this one leans on, and whose new start asks for one of this.
     needs: tuple["Service", ...] = ()
     #: Names of the ports it listens on.
     listens: tuple[str, ...] = ("http",)
@@ -42,8 +43,9 @@ class Service:
         self.ready = self.directory / "ready"
         self.started: list[subprocess.Popen] = []
 
-    def launch(self) -> None:
-        """Writes the configuration and starts the processes, in an empty directory."""
+    def launch(self, await_needed: Callable[[], object]) -> None:
+        """Writes the configuration and starts the processes, in an empty directory. What is called returns when the
+        services answer that this one needs."""
         raise NotImplementedError
 
     def describe(self) -> dict:
@@ -98,13 +100,13 @@ class Service:
     def answers(self) -> bool:
         return all(answers(url) for url in self.probes())
 
-    def up(self) -> None:
+    def up(self, await_needed: Callable[[], object]) -> None:
         """Starts it afresh: whatever half of it runs is stopped, and what it held is forgotten."""
         processes.stop(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self.ports = self.all_ports.take(self.name, *self.listens)
-        self.launch()
+        self.launch(await_needed)
         self.wait()
         self.prepare()
         self.ready.write_text(version())

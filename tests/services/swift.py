@@ -14,7 +14,7 @@ class Swift(Service):
     max_file_size = 5 * 1024**3 + 2
     token_life = 86400
 
-    def launch(self) -> None:
+    def launch(self, await_needed) -> None:
         (self.directory / "devices" / "d1").mkdir(parents=True)
         self._needs_attributes()
         self.write("swift.conf", max_file_size=self.max_file_size)
