@@ -1,6 +1,8 @@
 //! Where a sink is and how it is entered: plain data, whether or not this build has the sink.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -150,4 +152,59 @@ pub enum UploadForm {
     Post,
     /// `PUT` of the bare bytes.
     Put,
+}
+
+/// A place in an object store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// A bucket of S3.
+    S3(S3Config),
+    /// A container of Swift.
+    Swift(SwiftConfig),
+    /// A bucket of OSS.
+    Oss(BucketConfig),
+    /// A bucket of COS.
+    Cos(BucketConfig),
+}
+
+/// How objects travel: waiting, repeating, cutting. The defaults suit stores in a data centre and across the internet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transfer {
+    /// How long to wait for a connection. Default 10 s.
+    pub connect_timeout: Duration,
+    /// How long a request may go on without a byte moving. Default 60 s.
+    pub stall_timeout: Duration,
+    /// How often a request is made at most, the first time included. Default 5.
+    pub attempts: u32,
+    /// The wait before the second attempt; doubled for each further one, shortened by chance by up to half. A longer
+    /// `Retry-After` of the server is honoured, up to [`longest_wait`](Self::longest_wait). Default 200 ms.
+    pub first_wait: Duration,
+    /// The longest wait between two attempts. Default 20 s.
+    pub longest_wait: Duration,
+    /// Objects of more bytes are sent in parts, where the store takes parts. Default 16 MiB.
+    pub multipart_from: u64,
+    /// Length of a part in bytes; more where the object would have too many parts, less or more where the store's
+    /// limits say so. Default 8 MiB.
+    pub part_size: u64,
+    /// Parts of one object in flight at a time. Default 4.
+    pub parts_in_flight: usize,
+    /// A file of certificates (PEM) to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Transfer {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_mins(1),
+            attempts: 5,
+            first_wait: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(20),
+            multipart_from: 16 << 20,
+            part_size: 8 << 20,
+            parts_in_flight: 4,
+            ca_file: None,
+        }
+    }
 }

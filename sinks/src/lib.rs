@@ -45,12 +45,14 @@
 #[cfg(any(feature = "oss", feature = "cos"))]
 mod bucket;
 mod config;
+mod connect;
 #[cfg(feature = "cos")]
 mod cos;
 mod error;
 mod file;
 #[cfg(feature = "http")]
 mod http_upload;
+mod location;
 mod memory;
 mod name;
 mod object;
@@ -74,6 +76,7 @@ pub use config::{BucketConfig, HttpUploadConfig, Keys, S3Config, SwiftConfig, Sw
 pub use cos::Cos;
 pub use error::{Error, ErrorKind, Result};
 pub use file::File;
+pub use location::{Environment, Location};
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};
 #[cfg(feature = "oss")]
@@ -81,7 +84,7 @@ pub use oss::Oss;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use secret::Secret;
-pub use send_back::SendBack;
+pub use send_back::{SendBack, StoredObject};
 pub use stdout::Stdout;
 #[cfg(feature = "swift")]
 pub use swift::Swift;
