@@ -188,7 +188,8 @@ pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
         source.settle(|source| {
             let format = format_of(&source)?;
             let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
-            Ok(Listing { format: format.name(), findings: survey.findings().clone() })
+            let findings = survey.findings().with_attached(source.attached()).into_owned();
+            Ok(Listing { format: format.name(), findings })
         })
     })
 }
@@ -198,6 +199,7 @@ pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
 pub struct Cleaned {
     report: Report,
     payload: Option<Payload>,
+    detached: Vec<usize>,
 }
 
 impl Cleaned {
@@ -210,6 +212,11 @@ impl Cleaned {
     /// for a partial one unless that was allowed.
     pub fn payload(&self) -> Option<&Payload> {
         self.payload.as_ref()
+    }
+
+    /// Which of [`Source::attached`] go, by index, ascending. To be left out where the payload is stored.
+    pub fn detached(&self) -> &[usize] {
+        &self.detached
     }
 
     /// Report and payload.
@@ -257,38 +264,76 @@ impl Engine {
         report.proof = self.proof;
 
         let chosen: Vec<usize> = positions(&findings.sites, |site| self.selector.choose(site).is_taken());
+        let attached = self.attached(source.attached(), findings.sites.len());
         let hidden = self.standing(&findings.guards, Scope::Hidden);
         let (blocked, removable) = self.sort_out(findings, &chosen);
         if chosen.is_empty() || removable.is_empty() {
-            let barrier = blocked.first().map(|(_, barrier)| barrier.clone()).or_else(|| self.unseen(findings));
-            if let Some(barrier) = barrier {
-                report.outcome = Outcome::Refused;
-                report.reason = Some(barrier.to_string());
-            }
-            self.describe(&mut report, findings, &blocked, &[], &[]);
-            let is_clean = report.outcome == Outcome::Clean;
-            let payload = is_clean.then(|| Payload::new(source.clone(), Plan::identity(source.len())));
-            return Ok(Cleaned { report, payload });
+            return Ok(self.keep_bytes(report, source, findings, blocked, attached));
         }
 
         let Removed { payload, hits, mut left } = self.remove(format, source, survey.as_ref(), &removable)?;
         let (residue, copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
-        report.outcome = if left.len() == chosen.len() { Outcome::Refused } else { Outcome::Stripped };
+        let is_all_left = left.len() == chosen.len() && attached.detached.is_empty();
+        left.extend(attached.left);
+        report.outcome = if is_all_left { Outcome::Refused } else { Outcome::Stripped };
         if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && residue.is_empty()) {
             report.outcome = Outcome::Partial;
         }
         report.reason = left.first().map(|(_, barrier)| barrier).or(hidden).map(ToString::to_string);
         report.overrode_signature = self.allow_signed && overrides(findings, &removable);
-        self.describe(&mut report, findings, &left, &residue, &copies);
+        self.describe(&mut report, &findings.with_attached(payload.source().attached()), &left, &residue, &copies);
+        Ok(self.deliver(report, payload, attached.detached))
+    }
 
-        let delivers =
-            report.outcome == Outcome::Stripped || (report.outcome == Outcome::Partial && self.allow_partial);
-        if delivers {
-            report.bytes_out = payload.len();
+    /// The outcome of a file in whose bytes nothing is to be removed, or nothing can be.
+    fn keep_bytes(
+        &self,
+        mut report: Report,
+        source: Source,
+        findings: &Findings,
+        mut left: Vec<(usize, Barrier)>,
+        attached: Attached,
+    ) -> Cleaned {
+        left.extend(attached.left);
+        let barrier = left.first().map(|(_, barrier)| barrier.clone()).or_else(|| self.unseen(findings));
+        report.outcome = match (&barrier, attached.detached.is_empty()) {
+            (None, true) => Outcome::Clean,
+            (None, false) => Outcome::Stripped,
+            (Some(_), true) => Outcome::Refused,
+            (Some(_), false) => Outcome::Partial,
+        };
+        report.reason = barrier.map(|barrier| barrier.to_string());
+        self.describe(&mut report, &findings.with_attached(source.attached()), &left, &[], &[]);
+        let identity = Plan::identity(source.len());
+        self.deliver(report, Payload::new(source, identity), attached.detached)
+    }
+
+    /// Hands the payload out if the outcome allows it.
+    fn deliver(&self, mut report: Report, payload: Payload, detached: Vec<usize>) -> Cleaned {
+        let delivers = match report.outcome {
+            Outcome::Clean | Outcome::Stripped => true,
+            Outcome::Partial => self.allow_partial,
+            _ => false,
+        };
+        if !delivers {
+            return Cleaned { report, payload: None, detached: Vec::new() };
         }
-        Ok(Cleaned { report, payload: delivers.then_some(payload) })
+        report.bytes_out = payload.len();
+        Cleaned { report, payload: Some(payload), detached }
+    }
+
+    /// Which of the labels beside the bytes go. Nothing signs or encrypts them, so only their own barrier holds them.
+    fn attached(&self, sites: &[Site], inside: usize) -> Attached {
+        let mut attached = Attached::default();
+        for index in positions(sites, |site| self.selector.choose(site).is_taken()) {
+            match sites.get(index).and_then(|site| site.barrier.clone()) {
+                Some(barrier) => attached.left.push((inside + index, barrier)),
+                None => attached.detached.push(index),
+            }
+        }
+        attached
     }
 
     /// Plans the removal and verifies its result.
@@ -402,6 +447,15 @@ fn copy_of(hit: &Hit, why: &str) -> Left {
         offset: hit.offset,
         reason: format!("a copy of its {}, {why}", hit.half.name()),
     }
+}
+
+/// What becomes of the labels beside the bytes.
+#[derive(Debug, Default)]
+struct Attached {
+    /// Those that go, by their index among the attached sites.
+    detached: Vec<usize>,
+    /// Those that were chosen and stay, by their index after the sites of the bytes.
+    left: Vec<(usize, Barrier)>,
 }
 
 struct Removed {

@@ -1,5 +1,6 @@
 //! What a format found in a file, and what it can do about it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{ErrorKind, Result};
@@ -123,6 +124,18 @@ pub struct Findings {
     pub sites: Vec<Site>,
     /// Conditions of the file as a whole.
     pub guards: Vec<Guard>,
+}
+
+impl Findings {
+    /// The same with the sites of labels that are kept beside the bytes, after those in the bytes.
+    pub(crate) fn with_attached(&self, attached: &[Site]) -> Cow<'_, Self> {
+        if attached.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut all = self.clone();
+        all.sites.extend_from_slice(attached);
+        Cow::Owned(all)
+    }
 }
 
 /// What is to be removed from a surveyed file.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::Edit;
 use crate::scan::Scan;
-use crate::survey::Planned;
+use crate::survey::{KeyCase, Planned};
 
 /// `key=value` is a label; a leading `s` before `:` signs it, `p` protects it, `x` cannot be planned, `.` makes it a
 /// standard field. Other lines: `%file`, `%hidden` are guards, `#…` slack, `+…` other metadata,
@@ -153,6 +153,40 @@ fn barriers_refuse_or_make_the_result_partial() {
         let allowed = strip(Engine::builder().label("one").allow_partial(true), text);
         assert!(allowed.payload().is_some());
     }
+}
+
+#[test]
+fn labels_beside_the_bytes_are_chosen_with_those_in_them() {
+    let beside = |key: &str, value: &str| Site {
+        key: key.into(),
+        value: Some(value.into()),
+        address: format!("object-meta:{key}"),
+        place: "object metadata".into(),
+        case: KeyCase::Insensitive,
+        ..Site::default()
+    };
+    let strip_with = |text: &str, sites: Vec<Site>| {
+        let source = Source::from_bytes(text.to_owned()).with_attached(sites);
+        Engine::builder().label("one").build().unwrap().strip_format(&Lines, source).unwrap()
+    };
+    let both = strip_with("one=1\ntwo=2\n", vec![beside("Zero", "0"), beside("ONE", "1")]);
+    assert_eq!((both.report().outcome, both.detached()), (Outcome::Stripped, &[1][..]));
+    assert_eq!(both.report().labels[0].sites.len(), 2);
+    assert_eq!(both.payload().unwrap().len(), 6);
+
+    let beside_only = strip_with("two=2\n", vec![beside("one", "1")]);
+    assert_eq!((beside_only.report().outcome, beside_only.detached()), (Outcome::Stripped, &[0][..]));
+    assert!(beside_only.payload().unwrap().is_identity());
+    let none = strip_with("two=2\n", vec![beside("zero", "1")]);
+    assert_eq!((none.report().outcome, none.detached()), (Outcome::Clean, &[][..]));
+
+    let signed_inside = strip_with("s:one=1\n", vec![beside("one", "1")]);
+    assert_eq!((signed_inside.report().outcome, signed_inside.detached()), (Outcome::Partial, &[][..]));
+    assert!(signed_inside.payload().is_none());
+    let mut protected = beside("one", "1");
+    protected.barrier = Some(Barrier::new(ErrorKind::Protected, "by law"));
+    assert_eq!(strip_with("two=2\n", vec![protected.clone()]).report().outcome, Outcome::Refused);
+    assert_eq!(strip_with("one=1\n", vec![protected]).report().outcome, Outcome::Partial);
 }
 
 #[test]

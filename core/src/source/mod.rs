@@ -14,6 +14,7 @@ use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
+use crate::survey::Site;
 
 pub use remote::ReadAt;
 use remote::Sparse;
@@ -39,6 +40,7 @@ const REMOTE_PIECE: u64 = 8 << 20;
 pub struct Source {
     inner: Arc<Inner>,
     name: Option<Arc<str>>,
+    attached: Arc<[Site]>,
 }
 
 #[derive(Debug)]
@@ -92,11 +94,11 @@ impl Identity {
 
 impl Source {
     fn new(data: Data, file: Option<OpenFile>) -> Self {
-        Self { inner: Arc::new(Inner { data, file, origin: None }), name: None }
+        Self { inner: Arc::new(Inner { data, file, origin: None }), name: None, attached: Arc::default() }
     }
 
     fn from_origin(data: Data, file: Option<OpenFile>, origin: Arc<dyn ReadAt>) -> Self {
-        Self { inner: Arc::new(Inner { data, file, origin: Some(origin) }), name: None }
+        Self { inner: Arc::new(Inner { data, file, origin: Some(origin) }), name: None, attached: Arc::default() }
     }
 
     /// Bytes that are read by ranges, as they are needed: an object in a store.
@@ -113,6 +115,21 @@ impl Source {
     pub fn with_name(mut self, name: &str) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// The same source with labels that are kept beside its bytes: metadata and tags of an object in a store.
+    ///
+    /// They are listed and chosen with those in the bytes. Which of them go is said by
+    /// [`Cleaned::detached`](crate::Cleaned::detached); who writes the result leaves them out.
+    #[must_use]
+    pub fn with_attached(mut self, sites: Vec<Site>) -> Self {
+        self.attached = sites.into();
+        self
+    }
+
+    /// The labels that are kept beside the bytes.
+    pub fn attached(&self) -> &[Site] {
+        &self.attached
     }
 
     /// The extension of its name or path, if it has one.

@@ -72,6 +72,7 @@ impl Source {
         };
         let named = |mut source: Self| {
             source.name.clone_from(&self.name);
+            source.attached = Arc::clone(&self.attached);
             source
         };
         let mut object = Object { origin, len: *len, known: BTreeMap::new() };
