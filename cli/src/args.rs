@@ -16,7 +16,8 @@ pub(crate) const EXIT_STATUS: &str = "\
 pub(crate) const LIST_EXAMPLES: &str = "\
 unlabel list report.docx                              the labels on it
 unlabel list --all-kinds photo.jpg                    the format's own fields too, by address
-unlabel list --json documents                         a whole tree, for programs";
+unlabel list --json documents                         a whole tree, for programs
+unlabel list s3://bucket/in/                          the objects under a prefix";
 
 /// Examples of `strip`.
 pub(crate) const STRIP_EXAMPLES: &str = "\
@@ -25,7 +26,14 @@ unlabel strip -l id=8888 --in-place report.docx       only where its value is 88
 unlabel strip -l @msip -l 'proj*' --to out documents  a family and a glob, a whole tree
 unlabel strip --all --keep owner --in-place *.pdf     every custom label but one
 unlabel strip -l exif:Artist --to - - <a.jpg >b.jpg   a field of the format, as a filter
+unlabel strip -l id --to s3://clean/in/ documents     to a bucket; also swift:// oss:// cos:// https://
+unlabel strip -l id --in-place s3://bucket/a.docx     an object of a store
 unlabel strip -l id --dry-run documents               what would go";
+
+/// Examples of `request`.
+pub(crate) const REQUEST_EXAMPLES: &str = "\
+unlabel request metadata.json report.docx             as the document says
+unlabel request -o clean.docx metadata.json a.docx    with sendBack `response`";
 
 fn section(title: &str, body: &str) -> String {
     let indented: Vec<_> = body.lines().map(|line| format!("  {line}")).collect();
@@ -45,6 +53,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     List(List),
     Strip(Strip),
+    Request(Request),
     #[command(hide = true)]
     Generate(Generate),
 }
@@ -54,6 +63,7 @@ impl Command {
         match self {
             Self::List(_) => "list",
             Self::Strip(_) => "strip",
+            Self::Request(_) => "request",
             Self::Generate(_) => "generate",
         }
     }
@@ -67,7 +77,11 @@ impl Command {
 #[command(after_long_help = format!("{}\n\n{}", section("Examples", LIST_EXAMPLES), section("Exit status", EXIT_STATUS)))]
 #[command(after_help = "Use --help for examples and exit status.")]
 pub(crate) struct List {
-    /// Files and directories; `-` is standard input
+    /// Files, directories and URLs; `-` is standard input
+    ///
+    /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` are objects, or, with a KEY
+    /// that is empty or ends in `/`, all objects under it; `https://…` is a file. Credentials come from the
+    /// environment and the profiles of the vendors' own tools, never from the URL.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
     pub(crate) paths: Vec<PathBuf>,
 
@@ -82,6 +96,9 @@ pub(crate) struct List {
     /// Print no summary and no progress
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// Take labels out of files.
@@ -97,7 +114,11 @@ pub(crate) struct List {
 #[command(after_long_help = format!("{}\n\n{}", section("Examples", STRIP_EXAMPLES), section("Exit status", EXIT_STATUS)))]
 #[command(after_help = "Use --help for examples, exit status and more on each option.")]
 pub(crate) struct Strip {
-    /// Files and directories; `-` is standard input
+    /// Files, directories and URLs; `-` is standard input
+    ///
+    /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` are objects, or, with a KEY
+    /// that is empty or ends in `/`, all objects under it; `https://…` is a file. Credentials come from the
+    /// environment and the profiles of the vendors' own tools, never from the URL.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
     pub(crate) paths: Vec<PathBuf>,
 
@@ -127,17 +148,31 @@ pub(crate) struct Strip {
     #[arg(long, help_heading = "Labels")]
     pub(crate) ignore_value: bool,
 
-    /// Write results here: a file, a directory, or `-` for standard output
+    /// Write results here: a file, a directory, a URL, or `-` for standard output
     ///
     /// Files found in a directory keep their path below it. A clean file is copied as it is; one that is partial,
-    /// refused, unsupported or failed is not. An existing file is replaced in one step.
+    /// refused, unsupported or failed is not. An existing file is replaced in one step. URLs are
+    /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` (a KEY that is empty or ends
+    /// in `/` is put before the names) and `https://…` (an upload; see --upload-form). May be given many times: each
+    /// file is read once and delivered to each.
     #[arg(long, value_name = "DEST", value_hint = ValueHint::AnyPath, conflicts_with = "in_place", help_heading = "Output")]
-    pub(crate) to: Option<PathBuf>,
+    pub(crate) to: Vec<PathBuf>,
+
+    /// Write results where this JSON file says, in the form of a request's `sendBack`
+    ///
+    /// `{"type": "s3", "s3Bucket": "…", …}`. The file may hold credentials: keep it private.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "in_place", help_heading = "Output")]
+    pub(crate) send_back: Vec<PathBuf>,
+
+    /// Remove each source after all its results have arrived
+    #[arg(long, conflicts_with_all = ["in_place", "dry_run"], help_heading = "Output")]
+    pub(crate) delete_source: bool,
 
     /// Replace each file by its result, in one step; a clean file is not touched
     ///
     /// Mode, owner, times and extended attributes are kept. Symbolic links are followed to the real file. A file
-    /// with other names (hard links) is refused, because they would keep the label.
+    /// with other names (hard links) is refused, because they would keep the label. An object of a store is replaced
+    /// only if it did not change meanwhile; what is stored beside it travels along.
     #[arg(long, help_heading = "Output")]
     pub(crate) in_place: bool,
 
@@ -176,6 +211,78 @@ pub(crate) struct Strip {
     /// Work on this many files at a time [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Input")]
     pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Treat a file as a request document says.
+///
+/// The document is the `metadata` of a label request, in JSON: `labels` to remove, `sendBack`, `queryID`, and
+/// `uploadtype` with `objectInfo` where the file is an object of a store. Prints the envelope of the answer:
+/// `{"result", "data": {"queryID", "labels", …}, "responseCode", "message"}`.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = format!("{}\n\n{}", section("Examples", REQUEST_EXAMPLES), section("Exit status", EXIT_STATUS)))]
+pub(crate) struct Request {
+    /// The document; `-` is standard input
+    #[arg(value_name = "METADATA", value_hint = ValueHint::FilePath)]
+    pub(crate) metadata: PathBuf,
+
+    /// The file; none where the document names an object
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+
+    /// With `sendBack` of type `response`: write the result here, and the envelope to standard output
+    ///
+    /// Without it the result goes to standard output, and the envelope to standard error.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// How to go about the network.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct Network {
+    /// Trust the certificates in this file (PEM) too
+    #[arg(long = "ca", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Make a request at most this often [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: Option<u32>,
+
+    /// Give a request up when no byte moved for this long [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
+
+    /// How to send a file to an http(s) URL
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) upload_form: Form,
+}
+
+/// How a file is sent over HTTP.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Form {
+    /// POST of a form with the fields `metadata` and `request`
+    #[default]
+    Multipart,
+    /// POST of the bare bytes
+    Post,
+    /// PUT of the bare bytes; a URL that ends in `/` gets the name of the file
+    Put,
+}
+
+impl From<Form> for unlabel_sinks::UploadForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Multipart => Self::Multipart,
+            Form::Post => Self::Post,
+            Form::Put => Self::Put,
+        }
+    }
 }
 
 /// What becomes of the freed bytes.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use unlabel_core::{Limits, Result, Source};
 
 use crate::exit::UsageError;
+use crate::remote::Origin;
 
 /// Whether the path means standard input or output.
 pub(crate) fn is_stream(path: &Path) -> bool {
@@ -29,14 +30,14 @@ pub(crate) fn check(paths: &[PathBuf], label_files: &[PathBuf]) -> Result<(), Us
     }
 }
 
-/// Whether the paths can yield more than one file.
-pub(crate) fn is_batch(paths: &[PathBuf]) -> bool {
-    paths.len() > 1 || paths.iter().any(|path| !is_stream(path) && path.is_dir())
+/// Whether the inputs can yield more than one file.
+pub(crate) fn is_batch(origins: &[Origin]) -> bool {
+    origins.len() > 1 || origins.iter().any(Origin::is_many)
 }
 
 /// How many files to work on at a time.
-pub(crate) fn jobs(wanted: Option<u16>, paths: &[PathBuf]) -> usize {
-    if !is_batch(paths) {
+pub(crate) fn jobs(wanted: Option<u16>, origins: &[Origin]) -> usize {
+    if !is_batch(origins) {
         return 1;
     }
     match wanted {

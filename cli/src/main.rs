@@ -8,7 +8,9 @@ mod input;
 mod interrupt;
 mod list;
 mod progress;
+mod remote;
 mod report;
+mod request;
 mod strip;
 mod text;
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::List(options) => list::run(options),
         Command::Strip(options) => strip::run(options),
+        Command::Request(options) => request::run(options),
         Command::Generate(what) => generate::run(what),
     };
     result.unwrap_or_else(|error| error.report(&args.command)).into()

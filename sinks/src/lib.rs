@@ -51,6 +51,8 @@ mod cos;
 mod error;
 mod file;
 #[cfg(feature = "http")]
+mod http_source;
+#[cfg(feature = "http")]
 mod http_upload;
 mod location;
 mod memory;
@@ -71,11 +73,16 @@ mod swift;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
-pub use config::{BucketConfig, HttpUploadConfig, Keys, S3Config, SwiftConfig, SwiftLogin, SwiftPlace, UploadForm};
+pub use config::{
+    BucketConfig, HttpUploadConfig, Keys, S3Config, StoreConfig, SwiftConfig, SwiftLogin, SwiftPlace, Transfer,
+    UploadForm,
+};
 #[cfg(feature = "cos")]
 pub use cos::Cos;
 pub use error::{Error, ErrorKind, Result};
 pub use file::File;
+#[cfg(feature = "http")]
+pub use http_source::open_http;
 pub use location::{Environment, Location};
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};

@@ -4,18 +4,20 @@ mod print;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use unlabel_core::{ErrorKind, Limits, Listing, Result, batch};
+use unlabel_core::{Error, ErrorKind, Limits, Listing, Result, batch};
 use unlabel_sinks::File;
+use unlabel_sinks::remote::Objects;
 
 use self::print::Totals;
 use crate::args::List;
 use crate::exit::{Status, UsageError};
 use crate::input;
 use crate::interrupt::Stop;
+use crate::remote::{Item, Origin, Remote, Walk};
 use crate::text::Paint;
 
 /// Lists the files that the options name, in their order, whoever is done first.
@@ -28,15 +30,19 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
     let printer = Mutex::new(Printer::new());
     let paint = Paint::on(&io::stdout());
     let limits = Limits::default();
-    let work = |(position, (path, found)): (usize, (PathBuf, Result<()>))| {
-        let listing = found.and_then(|()| input::open(&path, &limits)).and_then(|it| unlabel_core::list(&it, &limits));
-        let lines = Printed::new(&path, listing, options, paint);
+    let remote = Remote::new(&options.network);
+    let origins = options.paths.iter().map(|path| remote.origin(path)).collect::<Result<Vec<_>, _>>()?;
+    let work = |(position, (item, found)): (usize, (Item, Result<()>))| {
+        let listing = found
+            .and_then(|()| remote.open(&item, &limits))
+            .and_then(|opened| unlabel_core::list(&opened.source, &limits));
+        let lines = Printed::new(&item.shown(), listing, options, paint);
         let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.and_then(|lines| printer.print(position, lines)).is_err() {
             stop.stop();
         }
     };
-    batch::for_each(files(&options.paths).enumerate(), input::jobs(None, &options.paths), stop.flag(), work)
+    batch::for_each(items(&origins, &remote).enumerate(), input::jobs(None, &origins), stop.flag(), work)
         .map_err(|error| UsageError::new(error.to_string()))?;
 
     let mut printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -49,17 +55,38 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
     })
 }
 
-/// The files at and below the paths; what cannot be walked is an error in its place.
-fn files(paths: &[PathBuf]) -> impl Iterator<Item = (PathBuf, Result<()>)> + Send {
-    paths.iter().flat_map(|path| -> Box<dyn Iterator<Item = (PathBuf, Result<()>)> + Send> {
-        if input::is_stream(path) {
-            return Box::new(std::iter::once((path.clone(), Ok(()))));
+/// The files at and below the origins; what cannot be walked is an error in its place.
+fn items<'i>(origins: &'i [Origin], remote: &'i Remote) -> impl Iterator<Item = (Item, Result<()>)> + Send + 'i {
+    origins.iter().flat_map(move |origin| -> Box<dyn Iterator<Item = (Item, Result<()>)> + Send + 'i> {
+        match origin {
+            Origin::Path(path) if input::is_stream(path) => one(Item::Path(path.clone()), Ok(())),
+            Origin::Path(path) => {
+                Box::new(batch::entries([path.clone()], File::is_staged).map(move |entry| match entry {
+                    Ok(entry) => (Item::Path(entry.path), Ok(())),
+                    Err(error) => (Item::Path(error.path().unwrap_or(path).to_owned()), Err(error)),
+                }))
+            }
+            Origin::Http(config) => one(Item::Http(config.clone()), Ok(())),
+            Origin::Object { objects, key } => one(object(objects, key.clone()), Ok(())),
+            Origin::Prefix { objects, prefix } => match remote.runtime() {
+                Ok(runtime) => {
+                    Box::new(Walk::new(runtime, Arc::clone(objects), prefix.clone()).map(|found| match found {
+                        Ok((key, _)) => (object(objects, key), Ok(())),
+                        Err(error) => (object(objects, prefix.clone()), Err(error)),
+                    }))
+                }
+                Err(error) => one(object(objects, prefix.clone()), Err(Error::new(ErrorKind::Io, error.to_string()))),
+            },
         }
-        Box::new(batch::entries([path.clone()], File::is_staged).map(move |entry| match entry {
-            Ok(entry) => (entry.path, Ok(())),
-            Err(error) => (error.path().unwrap_or(path).to_owned(), Err(error)),
-        }))
     })
+}
+
+fn one<'i>(item: Item, found: Result<()>) -> Box<dyn Iterator<Item = (Item, Result<()>)> + Send + 'i> {
+    Box::new(std::iter::once((item, found)))
+}
+
+fn object(objects: &Arc<Objects>, key: String) -> Item {
+    Item::Object { objects: Arc::clone(objects), key }
 }
 
 /// One file's listing, ready to be written.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use unlabel_core::{LabelReport, Left, Outcome, Report, Status};
 
-use super::{FileReport, Totals, milliseconds};
+use super::{Delivered, FileReport, Totals, milliseconds};
 use crate::text::{self, Colour, Paint, count, escape};
 
 /// Columns of the outcome: the longest is `would strip`.
@@ -36,7 +36,23 @@ pub(super) fn file(file: &FileReport, dry_run: bool, paint: Paint) -> String {
     }
     out.push('\n');
     notes(report, &mut out);
+    deliveries(file, &mut out);
     out
+}
+
+/// The destinations beyond the one that the line names.
+fn deliveries(file: &FileReport, out: &mut String) {
+    if file.deliveries.len() < 2 {
+        return;
+    }
+    for Delivered { to, result } in &file.deliveries {
+        let said = match result {
+            Ok(receipt) if receipt.attempts > 1 => format!("delivered, after {} attempts", receipt.attempts),
+            Ok(_) => "delivered".to_owned(),
+            Err(error) => format!("not delivered: {}", escape(&error.to_string())),
+        };
+        let _ = writeln!(out, "{:WIDTH$}  {}: {said}", "", text::path(to));
+    }
 }
 
 fn word(outcome: Outcome, dry_run: bool) -> (&'static str, Colour) {

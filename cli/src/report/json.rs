@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use unlabel_core::{Left, Outcome};
 
-use super::{FileReport, Totals, milliseconds};
+use super::{Delivered, FileReport, Totals, milliseconds};
 
 /// A path as text, and as bytes where the text is not exact.
 #[derive(Debug)]
@@ -56,8 +56,46 @@ struct FileLine<'r> {
     output: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_bytes: Option<&'r str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliveries: Vec<DeliveryField<'r>>,
     #[serde(skip_serializing_if = "is_false")]
     dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct DeliveryField<'r> {
+    to: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    bytes_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'r str>,
+    attempts: u32,
+}
+
+impl<'r> DeliveryField<'r> {
+    fn new(Delivered { to, result }: &'r Delivered) -> Self {
+        let to = PathField::new(to).text;
+        match result {
+            Ok(receipt) => Self {
+                to,
+                ok: true,
+                error: None,
+                bytes_written: receipt.bytes_written,
+                etag: receipt.etag.as_deref(),
+                attempts: receipt.attempts,
+            },
+            Err(error) => Self {
+                to,
+                ok: false,
+                error: Some(format!("{}: {error}", error.kind().name())),
+                bytes_written: 0,
+                etag: None,
+                attempts: 0,
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -140,6 +178,7 @@ pub(super) fn file(file: &FileReport, dry_run: bool) -> io::Result<String> {
         hints: &report.hints,
         output: output.as_ref().map(|output| output.text.as_str()),
         output_bytes: output.as_ref().and_then(|output| output.bytes.as_deref()),
+        deliveries: file.deliveries.iter().map(DeliveryField::new).collect(),
         dry_run,
     })
 }
@@ -177,7 +216,7 @@ mod tests {
     fn the_names_of_the_contract_are_there() {
         let mut report = unlabel_core::Report::new(Outcome::Refused, 7);
         report.reason = Some("signed: all of it".into());
-        let report = FileReport { path: "a\n.docx".into(), report, bytes_written: 0, output: Some("b".into()) };
+        let report = FileReport { output: Some("b".into()), ..FileReport::new("a\n.docx".into(), report) };
         let line = file(&report, false).unwrap();
         assert_eq!(
             line,
@@ -195,7 +234,7 @@ mod tests {
         let outcomes = [Outcome::Clean, Outcome::Stripped, Outcome::Failed, Outcome::Clean];
         for outcome in outcomes {
             let report = unlabel_core::Report::new(outcome, 10);
-            totals.add(&FileReport { path: "x".into(), report, bytes_written: 3, output: None });
+            totals.add(&FileReport { bytes_written: 3, ..FileReport::new("x".into(), report) });
         }
         assert!(!totals.is_success());
         let line = summary(&totals, Duration::from_millis(5), true, false).unwrap();

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use unlabel_core::{Outcome, Report};
+use unlabel_sinks::Receipt;
 
 use crate::text::Paint;
 
@@ -24,8 +25,30 @@ pub(crate) struct FileReport {
     pub(crate) report: Report,
     /// Bytes that were written or copied to deliver the result.
     pub(crate) bytes_written: u64,
-    /// Where the result is, if there is one.
+    /// Where the result is, if there is one; the first place where there are several.
     pub(crate) output: Option<PathBuf>,
+    /// What happened at each destination, where that is more than one, or more than writing a file.
+    pub(crate) deliveries: Vec<Delivered>,
+}
+
+impl FileReport {
+    /// The report on a file that is delivered nowhere.
+    pub(crate) fn new(path: PathBuf, report: Report) -> Self {
+        Self { path, report, bytes_written: 0, output: None, deliveries: Vec::new() }
+    }
+}
+
+/// What happened at one destination.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) to: PathBuf,
+    pub(crate) result: unlabel_sinks::Result<Receipt>,
+}
+
+impl Delivered {
+    pub(crate) fn new(to: PathBuf, result: unlabel_sinks::Result<Receipt>) -> Self {
+        Self { to, result }
+    }
 }
 
 /// Counts over all files; they add up to `files`.

@@ -3,94 +3,290 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf, is_separator};
+use std::path::{Component, Path, PathBuf, is_separator};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use unlabel_core::batch::{self, Entry};
 use unlabel_core::{Error, ErrorKind, Result};
-use unlabel_sinks::File;
+use unlabel_sinks::{File, Location, SendBack, Sink, StoredObject};
 
 use crate::args::Strip;
 use crate::exit::UsageError;
 use crate::input::is_stream;
+use crate::remote::{Item, Origin, Remote, Walk};
 use crate::text;
 
-/// Where the results of a run go.
+/// Where the results of a run go: nowhere in a dry run, to one place, or to several.
 #[derive(Debug)]
-pub(super) enum Destination {
-    /// A dry run.
-    Nowhere,
+pub(super) struct Destinations(Vec<Destination>);
+
+#[derive(Debug)]
+enum Destination {
     InPlace,
     Stdout,
     /// One input, to this file.
     File(PathBuf),
     Directory(Directory),
+    /// Results by their names.
+    Sink {
+        sink: Arc<dyn Sink>,
+        taken: Taken,
+    },
+    /// One input, to the one object that the sink is made for.
+    Object(Arc<dyn Sink>),
 }
 
 /// A directory that takes results under their relative paths.
 #[derive(Debug)]
-pub(super) struct Directory {
+struct Directory {
     /// As it was named.
     path: PathBuf,
     /// The same, absolute and without links, whether or not it exists yet.
     real: PathBuf,
     /// The input directories that results must not fall into.
     inputs: Vec<PathBuf>,
+    taken: Taken,
 }
 
-/// Where the result of one file goes.
-#[derive(Debug, PartialEq, Eq)]
+/// Names that results have already.
+#[derive(Debug, Default)]
+struct Taken(Mutex<HashSet<PathBuf>>);
+
+impl Taken {
+    fn take(&self, name: PathBuf) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+    }
+}
+
+/// Where a result of one file goes.
+#[derive(Clone, Debug)]
 pub(super) enum Target {
-    Nowhere,
+    /// Its own path, or its own key.
     InPlace,
     Stdout,
     File(PathBuf),
+    Sink {
+        sink: Arc<dyn Sink>,
+        name: String,
+    },
 }
 
 /// One file to treat.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) path: PathBuf,
-    /// Where its result goes, or why it cannot be treated.
-    pub(super) target: Result<Target>,
+    pub(super) item: Item,
+    /// Where its results go, or why it cannot be treated.
+    pub(super) targets: Result<Vec<Target>>,
 }
 
-impl Destination {
+/// What the inputs of a run are, as far as destinations care.
+struct Inputs<'i> {
+    origins: &'i [Origin],
+    has_stdin: bool,
+}
+
+impl Inputs<'_> {
+    fn is_one(&self) -> bool {
+        matches!(self.origins, [origin] if !origin.is_many())
+    }
+
+    /// The directories among them.
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.origins.iter().filter_map(|origin| match origin {
+            Origin::Path(path) if origin.is_many() => Some(path.as_path()),
+            _ => None,
+        })
+    }
+}
+
+impl Destinations {
     /// Reads the options.
     ///
     /// # Errors
     /// When they name no destination, or one that cannot take these inputs.
-    pub(super) fn new(options: &Strip) -> Result<Self, UsageError> {
-        let has_stdin = options.paths.iter().any(|path| is_stream(path));
-        match &options.to {
-            _ if options.in_place && has_stdin => {
-                Err(UsageError::new("standard input cannot be replaced in place: use --to FILE or --to -"))
-            }
-            _ if options.in_place => Ok(Self::InPlace),
-            None if options.dry_run => Ok(Self::Nowhere),
-            None => Err(UsageError::new(
+    pub(super) fn new(options: &Strip, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
+        let is_stdin = |origin: &Origin| matches!(origin, Origin::Path(path) if is_stream(path));
+        let inputs = Inputs { origins, has_stdin: origins.iter().any(is_stdin) };
+        if options.in_place {
+            return in_place(&inputs).map(|destination| Self(vec![destination]));
+        }
+        let mut all = Vec::new();
+        for to in &options.to {
+            all.push(Destination::named(to, &inputs, remote)?);
+        }
+        for file in &options.send_back {
+            all.push(Destination::sent_back(file, &inputs, remote)?);
+        }
+        if all.iter().filter(|destination| matches!(destination, Destination::Stdout)).count() > 1 {
+            return Err(UsageError::new("standard output is named twice"));
+        }
+        if all.is_empty() && !options.dry_run {
+            return Err(UsageError::new(
                 "neither --to nor --in-place: add --to DEST to write results elsewhere, or --in-place to replace the \
                  files",
-            )),
-            Some(to) if is_stream(to) => Self::stdout(&options.paths),
-            Some(to) if to.as_os_str().is_empty() => Err(UsageError::new("--to is empty: name a file or directory")),
-            Some(to) => Self::path(to, &options.paths, has_stdin),
+            ));
+        }
+        Ok(Self(all))
+    }
+
+    /// Whether data goes to standard output.
+    pub(super) fn has_stdout(&self) -> bool {
+        self.0.iter().any(|destination| matches!(destination, Destination::Stdout))
+    }
+
+    /// The files at and below the origins, each with its targets.
+    pub(super) fn jobs<'d>(
+        &'d self,
+        origins: &'d [Origin],
+        remote: &'d Remote,
+    ) -> impl Iterator<Item = Job> + Send + 'd {
+        origins.iter().flat_map(move |origin| -> Box<dyn Iterator<Item = Job> + Send + 'd> {
+            match origin {
+                // Even where a file has that name.
+                Origin::Path(path) if is_stream(path) => Box::new(self.single(Item::Path(path.clone()), path)),
+                Origin::Path(path) => {
+                    let leave_out = move |path: &Path| File::is_staged(path) || self.is_output(path);
+                    Box::new(batch::entries([path.clone()], leave_out).map(move |entry| match entry {
+                        Ok(Entry { path, relative, .. }) => self.job(Item::Path(path), &relative),
+                        Err(error) => {
+                            let path = error.path().unwrap_or(Path::new("")).to_owned();
+                            Job { item: Item::Path(path), targets: Err(error) }
+                        }
+                    }))
+                }
+                Origin::Http(config) => {
+                    let name = config.url.path_segments().and_then(|mut segments| segments.next_back());
+                    let name = name.filter(|name| !name.is_empty()).unwrap_or("download");
+                    Box::new(self.single(Item::Http(config.clone()), Path::new(name)))
+                }
+                Origin::Object { objects, key } => {
+                    let name = key.rsplit('/').next().unwrap_or(key);
+                    let item = Item::Object { objects: Arc::clone(objects), key: key.clone() };
+                    Box::new(self.single(item, Path::new(name)))
+                }
+                Origin::Prefix { objects, prefix } => self.below(objects, prefix, remote),
+            }
+        })
+    }
+
+    fn single(&self, item: Item, relative: &Path) -> impl Iterator<Item = Job> + Send + use<> {
+        std::iter::once(self.job(item, relative))
+    }
+
+    fn below<'d>(
+        &'d self,
+        objects: &'d Arc<unlabel_sinks::remote::Objects>,
+        prefix: &str,
+        remote: &'d Remote,
+    ) -> Box<dyn Iterator<Item = Job> + Send + 'd> {
+        let item = |key| Item::Object { objects: Arc::clone(objects), key };
+        let runtime = match remote.runtime() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let targets = Err(Error::new(ErrorKind::Io, error.to_string()));
+                return Box::new(std::iter::once(Job { item: item(prefix.to_owned()), targets }));
+            }
+        };
+        let root = prefix.to_owned();
+        Box::new(Walk::new(runtime, Arc::clone(objects), prefix.to_owned()).map(move |found| match found {
+            Ok((key, name)) => self.job(item(key), Path::new(&name)),
+            Err(error) => Job { item: item(root.clone()), targets: Err(error) },
+        }))
+    }
+
+    /// Whether the path is where results go: not an input, even inside one.
+    fn is_output(&self, path: &Path) -> bool {
+        self.0.iter().any(|destination| match destination {
+            Destination::Directory(directory) => {
+                path.file_name() == directory.real.file_name()
+                    && fs::canonicalize(path).is_ok_and(|path| path == directory.real)
+            }
+            _ => false,
+        })
+    }
+
+    fn job(&self, item: Item, relative: &Path) -> Job {
+        let targets = self.0.iter().map(|destination| destination.target(relative)).collect();
+        Job { item, targets }
+    }
+}
+
+fn in_place(inputs: &Inputs<'_>) -> Result<Destination, UsageError> {
+    if inputs.has_stdin {
+        return Err(UsageError::new("standard input cannot be replaced in place: use --to FILE or --to -"));
+    }
+    if inputs.origins.iter().any(|origin| matches!(origin, Origin::Http(_))) {
+        return Err(UsageError::new("an http(s) URL cannot be replaced in place: use --to"));
+    }
+    Ok(Destination::InPlace)
+}
+
+impl Destination {
+    fn named(to: &Path, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
+        if is_stream(to) {
+            return Self::stdout(inputs);
+        }
+        if to.as_os_str().is_empty() {
+            return Err(UsageError::new("--to is empty: name a file or directory"));
+        }
+        match remote.location(to)? {
+            Location::Path(path) => Self::path(&path, inputs),
+            Location::Http(config) => Self::sink(SendBack::HttpUpload(config), inputs, remote),
+            Location::Store(place) => Self::store(place, inputs, remote, &format!("--to {}", text::path(to))),
+            _ => Self::stdout(inputs),
         }
     }
 
-    fn stdout(paths: &[PathBuf]) -> Result<Self, UsageError> {
-        match paths {
-            [path] if is_stream(path) || !path.is_dir() => Ok(Self::Stdout),
-            _ => Err(UsageError::new("--to - takes the result of one file: name one, or give --to a directory")),
+    fn sent_back(file: &Path, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
+        let shown = format!("--send-back {}", text::path(file));
+        let failed = |error: &dyn std::fmt::Display| UsageError::new(format!("{shown}: {error}"));
+        let words = fs::read_to_string(file).map_err(|error| failed(&error))?;
+        match serde_json::from_str(&words).map_err(|error| failed(&error))? {
+            SendBack::Response => Self::stdout(inputs),
+            SendBack::Store(place) => Self::store(place, inputs, remote, &shown),
+            other => Self::sink(other, inputs, remote),
         }
     }
 
-    fn path(to: &Path, paths: &[PathBuf], has_stdin: bool) -> Result<Self, UsageError> {
-        let is_one_file = matches!(paths, [path] if is_stream(path) || !path.is_dir());
+    fn stdout(inputs: &Inputs<'_>) -> Result<Self, UsageError> {
+        if inputs.is_one() {
+            return Ok(Self::Stdout);
+        }
+        Err(UsageError::new("--to - takes the result of one file: name one, or give --to a directory"))
+    }
+
+    fn store(place: StoredObject, inputs: &Inputs<'_>, remote: &Remote, shown: &str) -> Result<Self, UsageError> {
+        let prefix = place.key.clone().unwrap_or_default();
+        let objects = remote.objects(&place)?;
+        if objects.is_exact() && !prefix.ends_with('/') {
+            return match inputs.is_one() {
+                true => Ok(Self::Object(Arc::new(objects))),
+                false => Err(UsageError::new(format!(
+                    "{shown} is one object, and there may be many results: add a `/` to put them under it"
+                ))),
+            };
+        }
+        if inputs.has_stdin {
+            return Err(UsageError::new("standard input has no name to be stored under: name an object"));
+        }
+        Ok(Self::Sink { sink: Arc::new(objects.as_prefix()), taken: Taken::default() })
+    }
+
+    fn sink(send_back: SendBack, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
+        remote.runtime()?;
+        let sink = send_back.into_sink(remote.transfer()).map_err(|error| UsageError::new(error.to_string()))?;
+        if inputs.has_stdin && !inputs.is_one() {
+            return Err(UsageError::new("standard input has no name to be sent under: send it alone"));
+        }
+        Ok(Self::Sink { sink, taken: Taken::default() })
+    }
+
+    fn path(to: &Path, inputs: &Inputs<'_>) -> Result<Self, UsageError> {
         let is_directory = to.is_dir() || to.to_string_lossy().ends_with(is_separator);
-        if is_one_file && !is_directory {
+        if inputs.is_one() && !is_directory {
             return Ok(Self::File(to.to_owned()));
         }
-        if has_stdin {
+        if inputs.has_stdin {
             return Err(UsageError::new("standard input has no name to be stored under: give --to a file"));
         }
         if !is_directory && to.exists() {
@@ -101,7 +297,7 @@ impl Destination {
         }
         let failed = |error| UsageError::new(format!("--to {}: {error}", text::path(to)));
         let real = real(to).map_err(failed)?;
-        let roots = paths.iter().filter(|path| path.is_dir()).map(fs::canonicalize);
+        let roots = inputs.directories().map(fs::canonicalize);
         let roots = roots.collect::<io::Result<Vec<_>>>().map_err(failed)?;
         if roots.contains(&real) {
             return Err(UsageError::new(format!(
@@ -111,65 +307,48 @@ impl Destination {
         }
         // Of an input that the destination lies in, the destination is left out; no other may take results.
         let inputs = roots.into_iter().filter(|root| !real.starts_with(root)).collect();
-        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs }))
+        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs, taken: Taken::default() }))
     }
 
-    /// Whether data goes to standard output.
-    pub(super) fn is_stdout(&self) -> bool {
-        matches!(self, Self::Stdout)
-    }
-
-    /// The files at and below `paths`, each with its target.
-    pub(super) fn jobs<'d>(&'d self, paths: &'d [PathBuf]) -> impl Iterator<Item = Job> + Send + 'd {
-        let mut taken = HashSet::new();
-        paths
-            .iter()
-            .flat_map(move |path| -> Box<dyn Iterator<Item = Result<Entry>> + Send> {
-                if is_stream(path) {
-                    // Even where a file has that name.
-                    let entry = Entry { path: path.clone(), relative: path.clone(), is_named: true };
-                    return Box::new(std::iter::once(Ok(entry)));
-                }
-                Box::new(batch::entries([path.clone()], move |path: &Path| {
-                    File::is_staged(path) || self.is_output(path)
-                }))
-            })
-            .map(move |entry| match entry {
-                Ok(entry) => self.job(entry, &mut taken),
-                Err(error) => {
-                    let path = error.path().unwrap_or(Path::new("")).to_owned();
-                    Job { path, target: Err(error) }
-                }
-            })
-    }
-
-    /// Whether the path is where results go: not an input, even inside one.
-    fn is_output(&self, path: &Path) -> bool {
-        let Self::Directory(directory) = self else { return false };
-        path.file_name() == directory.real.file_name()
-            && fs::canonicalize(path).is_ok_and(|path| path == directory.real)
-    }
-
-    fn job(&self, entry: Entry, taken: &mut HashSet<PathBuf>) -> Job {
-        let target = match self {
-            Self::Nowhere => Ok(Target::Nowhere),
+    fn target(&self, relative: &Path) -> Result<Target> {
+        match self {
             Self::InPlace => Ok(Target::InPlace),
             Self::Stdout => Ok(Target::Stdout),
             Self::File(path) => Ok(Target::File(path.clone())),
-            Self::Directory(directory) => directory.target(&entry.relative, taken),
-        };
-        Job { path: entry.path, target }
+            Self::Directory(directory) => directory.target(relative),
+            Self::Object(sink) => Ok(Target::Sink { sink: Arc::clone(sink), name: String::new() }),
+            Self::Sink { sink, taken } => {
+                let name = name(relative)?;
+                if !taken.take(PathBuf::from(&name)) {
+                    let words = format!("its name {} is that of another input", text::escape(&name));
+                    return Err(Error::new(ErrorKind::Usage, words));
+                }
+                Ok(Target::Sink { sink: Arc::clone(sink), name })
+            }
+        }
     }
 }
 
+/// The relative path as the name of an object: its components with slashes between them.
+fn name(relative: &Path) -> Result<String> {
+    let parts: Option<Vec<&str>> = relative.components().map(|part| part.as_os_str().to_str()).collect();
+    parts
+        .map(|parts| parts.join("/"))
+        .ok_or_else(|| Error::new(ErrorKind::Usage, "its name is not UTF-8, as names of objects are"))
+}
+
 impl Directory {
-    fn target(&self, relative: &Path, taken: &mut HashSet<PathBuf>) -> Result<Target> {
+    fn target(&self, relative: &Path) -> Result<Target> {
         let output = self.path.join(relative);
         let refuse = |why: &str| Err(Error::new(ErrorKind::Usage, format!("its output {} {why}", text::path(&output))));
+        // The names of objects are chosen by others.
+        if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+            return refuse("would lie outside the destination");
+        }
         if self.inputs.iter().any(|input| self.real.join(relative).starts_with(input)) {
             return refuse("lies in an input directory: choose another destination");
         }
-        if !taken.insert(folded(relative)) {
+        if !self.taken.take(folded(relative)) {
             return refuse("is that of another input: strip them to different destinations");
         }
         Ok(Target::File(output))
@@ -217,12 +396,19 @@ mod tests {
 
     #[test]
     fn no_two_inputs_share_an_output() {
-        let directory = Directory { path: "out".into(), real: "/w/out".into(), inputs: vec!["/w/out/in".into()] };
-        let mut taken = HashSet::new();
-        let mut target = |relative: &str| directory.target(Path::new(relative), &mut taken);
-        assert_eq!(target("a/x").unwrap(), Target::File("out/a/x".into()));
-        assert_eq!(target("b/x").unwrap(), Target::File("out/b/x".into()));
+        let directory = Directory {
+            path: "out".into(),
+            real: "/w/out".into(),
+            inputs: vec!["/w/out/in".into()],
+            taken: Taken::default(),
+        };
+        let target = |relative: &str| directory.target(Path::new(relative));
+        assert!(matches!(target("a/x"), Ok(Target::File(path)) if path == Path::new("out/a/x")));
+        assert!(matches!(target("b/x"), Ok(Target::File(path)) if path == Path::new("out/b/x")));
         assert!(target("a/x").unwrap_err().reason().contains("another input"));
         assert!(target("in/x").unwrap_err().reason().contains("input directory"));
+        for outside in ["../x", "/etc/x", "a/../../x"] {
+            assert!(target(outside).unwrap_err().reason().contains("outside the destination"), "{outside}");
+        }
     }
 }

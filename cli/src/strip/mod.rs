@@ -1,24 +1,24 @@
-//! `unlabel strip`: from paths to engine to sink, and a report on each file.
+//! `unlabel strip`: from paths to engine to sinks, and a report on each file.
 
 mod claims;
+mod delivery;
 mod destination;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use unlabel_core::{
-    Engine, Error, ErrorKind, Label, Limits, Outcome, Payload, Report, Source, Status as LabelStatus, batch,
-};
-use unlabel_sinks::{File, PutOptions, Receipt, Sink, Stdout};
+use unlabel_core::{Cleaned, Engine, Error, ErrorKind, Label, Limits, Report, Source, batch};
 
 use self::claims::Claims;
-use self::destination::{Destination, Job, Target};
+use self::delivery::{Delivery, Sent, Uploads};
+use self::destination::{Destinations, Job, Target};
 use crate::args::Strip;
 use crate::exit::{Status, UsageError};
 use crate::input;
 use crate::interrupt::Stop;
 use crate::progress::Progress;
+use crate::remote::{Item, Opened, Remote};
 use crate::report::{FileReport, Printer, Style};
 use crate::text;
 
@@ -28,27 +28,34 @@ use crate::text;
 /// When the options contradict each other, or a label is wrong: before any file is opened.
 pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
     input::check(&options.paths, &options.label_files)?;
-    let destination = Destination::new(options)?;
-    let session = Session { engine: engine(options)?, limits: Limits::default(), options, claims: Claims::default() };
+    let engine = engine(options)?;
+    let remote = Remote::new(&options.network);
+    let origins = options.paths.iter().map(|path| remote.origin(path)).collect::<Result<Vec<_>, _>>()?;
+    let destinations = Destinations::new(options, &origins, &remote)?;
 
     let stop = Stop::on_signals();
     let style = Style { json: options.json, quiet: options.quiet, dry_run: options.dry_run };
-    let printer = Mutex::new(Printer::new(style, destination.is_stdout()));
-    let progress = Progress::new(input::is_batch(&options.paths), options.quiet, options.json);
-    let print = |file: &FileReport| {
-        let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.suspend(|| printer.file(file)).is_err() {
-            // Nobody reads the report: begin no more files that nobody would hear of.
-            stop.stop();
-        }
-        progress.advance(&text::path(&file.path));
+    let output = Arc::new(Output {
+        printer: Mutex::new(Printer::new(style, destinations.has_stdout())),
+        progress: Progress::new(input::is_batch(&origins), options.quiet, options.json),
+        stop: stop.clone(),
+    });
+    let session = Session {
+        engine,
+        limits: Limits::default(),
+        options,
+        claims: Claims::default(),
+        remote: &remote,
+        uploads: Uploads::default(),
+        output: Arc::clone(&output),
     };
-    let jobs = input::jobs(options.jobs, &options.paths);
-    batch::for_each(destination.jobs(&options.paths), jobs, stop.flag(), |job| print(&session.file(job)))
+    let jobs = input::jobs(options.jobs, &origins);
+    batch::for_each(destinations.jobs(&origins, &remote), jobs, stop.flag(), |job| session.file(job))
         .map_err(|error| UsageError::new(error.to_string()))?;
+    session.uploads.finish(&remote)?;
 
-    progress.finish();
-    let mut printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
+    output.progress.finish();
+    let mut printer = output.printer.lock().unwrap_or_else(PoisonError::into_inner);
     let is_heard = printer.finish(stop.is_interrupted()).is_ok();
     Ok(if stop.is_interrupted() {
         Status::Interrupted
@@ -90,106 +97,83 @@ fn labels(path: &Path) -> Result<Vec<Label>, UsageError> {
     Label::parse_json(words).map_err(|error| failed(&error))
 }
 
+/// Where reports go, whichever thread has one.
+struct Output {
+    printer: Mutex<Printer>,
+    progress: Progress,
+    stop: Stop,
+}
+
+impl Output {
+    fn print(&self, file: &FileReport) {
+        let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.progress.suspend(|| printer.file(file)).is_err() {
+            // Nobody reads the report: begin no more files that nobody would hear of.
+            self.stop.stop();
+        }
+        self.progress.advance(&text::path(&file.path));
+    }
+}
+
 /// What all files of a run share.
 struct Session<'o> {
     engine: Engine,
     limits: Limits,
     options: &'o Strip,
     claims: Claims,
+    remote: &'o Remote,
+    uploads: Uploads,
+    output: Arc<Output>,
 }
 
 impl Session<'_> {
-    /// Treats one file. Whatever happens with it is in the report.
-    fn file(&self, job: Job) -> FileReport {
-        let Job { path, target } = job;
-        let failed = |report| FileReport { path: path.clone(), report, bytes_written: 0, output: None };
-        let target = match target {
-            Ok(target) => target,
-            Err(error) => return failed(Report::of_error(&error, 0)),
-        };
-        let source = match input::open(&path, &self.limits) {
-            Ok(source) => source,
-            Err(error) => return failed(Report::of_error(&error, 0)),
-        };
-        let (source, _claim) = match target {
-            Target::InPlace if !self.options.dry_run => match self.claims.claim(&path, source) {
-                Ok((source, claim)) => (source, Some(claim)),
-                Err(error) => return failed(Report::of_error(&error, 0)),
-            },
-            _ => (source, None),
-        };
-        let (mut report, payload) = self.strip(source);
-        let Some(payload) = payload else { return failed(report) };
-        match self.deliver(&target, &payload) {
-            Ok(receipt) => {
-                let output = target.output(&path, report.outcome == Outcome::Clean).filter(|_| !self.options.dry_run);
-                FileReport { bytes_written: receipt.bytes_written, output, report, path }
+    /// Treats one file. Whatever happens with it is reported, now or when the last of its results has arrived.
+    fn file(&self, job: Job) {
+        let path = job.item.shown();
+        if let Err(error) = self.treat(job) {
+            self.output.print(&FileReport::new(path, Report::of_error(&error, 0)));
+        }
+    }
+
+    fn treat(&self, Job { item, targets }: Job) -> unlabel_core::Result<()> {
+        let targets = targets?;
+        let opened = self.remote.open(&item, &self.limits)?;
+        let is_replaced = !self.options.dry_run && targets.iter().any(|target| matches!(target, Target::InPlace));
+        let (opened, _claim) = match &item {
+            Item::Path(path) if is_replaced => {
+                let (source, claim) = self.claims.claim(path, opened.source)?;
+                (Opened { source, reader: None }, Some(claim))
             }
+            _ => (opened, None),
+        };
+        let cleaned = match self.strip(opened.source.clone()) {
+            Ok(cleaned) => cleaned,
             Err(error) => {
-                undelivered(&mut report, &error);
-                failed(report)
+                let report = Report::of_error(&error, opened.source.len());
+                self.output.print(&FileReport::new(item.shown(), report));
+                return Ok(());
+            }
+        };
+        let delivery = Delivery::new(item, opened.reader, cleaned, self.options);
+        let mut sent = Sent::default();
+        let mut far = Vec::new();
+        for target in targets {
+            match delivery.near(&target) {
+                Some(done) => sent.push(done),
+                None => far.extend(delivery.far(target)),
             }
         }
+        if far.is_empty() && !self.options.delete_source {
+            self.output.print(&delivery.report(sent));
+            return Ok(());
+        }
+        let output = Arc::clone(&self.output);
+        self.uploads.begin(self.remote, delivery, sent, far, move |report| output.print(&report))
     }
 
     /// Runs the engine. A panic in it is a defect of one format: it fails the file, not the batch.
-    fn strip(&self, source: Source) -> (Report, Option<Payload>) {
-        let bytes_in = source.len();
+    fn strip(&self, source: Source) -> unlabel_core::Result<Cleaned> {
         let result = catch_unwind(AssertUnwindSafe(|| self.engine.strip(source)));
-        let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unverified, "a defect of this program")));
-        match result {
-            Ok(cleaned) => cleaned.into_parts(),
-            Err(error) => (Report::of_error(&error, bytes_in), None),
-        }
-    }
-
-    /// Writes the result; in a dry run only looks whether it could be begun.
-    fn deliver(&self, target: &Target, payload: &Payload) -> unlabel_sinks::Result<Receipt> {
-        let options = PutOptions::default();
-        let file = match target {
-            Target::InPlace => File::in_place().break_links(self.options.break_links),
-            Target::File(path) => File::at(path),
-            Target::Stdout if !self.options.dry_run => return put(&Stdout::new(), payload, &options),
-            Target::Stdout | Target::Nowhere => return Ok(nothing_written()),
-        };
-        if self.options.dry_run {
-            return file.check("", payload, &options).map(|()| nothing_written());
-        }
-        put(&file, payload, &options)
-    }
-}
-
-/// The sinks of the command know where they write: they need no name.
-fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions) -> unlabel_sinks::Result<Receipt> {
-    futures_executor::block_on(sink.put("", payload, options))
-}
-
-fn nothing_written() -> Receipt {
-    Receipt::new("", 0)
-}
-
-/// Corrects the report of a result that is not where it should be: nothing was removed for anybody to see.
-fn undelivered(report: &mut Report, error: &unlabel_sinks::Error) {
-    let is_policy = error.kind() == unlabel_sinks::ErrorKind::Linked;
-    report.outcome = if is_policy { Outcome::Refused } else { Outcome::Failed };
-    let advice = if is_policy { " (--break-links, or --to)" } else { "" };
-    report.reason = Some(format!("{}: {error}{advice}", error.kind().name()));
-    report.bytes_out = report.bytes_in;
-    for label in report.labels.iter_mut().filter(|label| label.status == LabelStatus::Removed) {
-        label.status = LabelStatus::Refused;
-    }
-}
-
-/// Where a delivered result is.
-impl Target {
-    fn output(&self, path: &Path, is_clean: bool) -> Option<PathBuf> {
-        match self {
-            // Not written: it is where it was.
-            Self::InPlace if is_clean => None,
-            Self::InPlace => Some(path.to_owned()),
-            Self::Stdout => Some("-".into()),
-            Self::File(output) => Some(output.clone()),
-            Self::Nowhere => None,
-        }
+        result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unverified, "a defect of this program")))
     }
 }

@@ -13,15 +13,17 @@ mod retry;
 mod store;
 mod upload;
 
+pub use crate::config::Transfer;
 #[cfg(any(feature = "oss", feature = "cos"))]
 pub(crate) use body::hex;
-pub use crate::config::Transfer;
 pub use body::{Digest, Digests, Part};
 #[cfg(feature = "client")]
 #[allow(unused_imports, reason = "its users are being built")]
 pub(crate) use client::{client, client_with, kind_of, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
+#[cfg(feature = "client")]
+pub(crate) use retry::Patience;
 pub(crate) use retry::{Retry, retry_after};
 
 pub use store::{Condition, Entry, Limits, Object, Page, PartTag, Store, Stored, Upload};

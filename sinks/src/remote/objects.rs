@@ -45,6 +45,24 @@ impl Objects {
         &self.store
     }
 
+    /// One object of the same store.
+    #[must_use]
+    pub fn object(&self, key: &str) -> Self {
+        Self { place: Place::Exact(key.to_owned()), ..self.clone() }
+    }
+
+    /// Whether this is one exact object.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.place, Place::Exact(_))
+    }
+
+    /// The same place, with its key as a prefix.
+    #[must_use]
+    pub fn as_prefix(&self) -> Self {
+        let (Place::Prefix(key) | Place::Exact(key)) = &self.place;
+        Self { place: Place::Prefix(key.clone()), ..self.clone() }
+    }
+
     /// The key of the object `name`.
     ///
     /// # Errors
