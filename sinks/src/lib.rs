@@ -62,6 +62,7 @@ mod object;
 mod oss;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod request;
 #[cfg(feature = "s3")]
 mod s3;
 mod secret;
@@ -88,6 +89,7 @@ pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};
 #[cfg(feature = "oss")]
 pub use oss::Oss;
+pub use request::{Envelope, Request};
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use secret::Secret;

@@ -22,7 +22,7 @@ pub use body::{Digest, Digests, Part};
 pub(crate) use client::{client, client_with, kind_of, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
-#[cfg(feature = "client")]
+#[cfg(feature = "http")]
 pub(crate) use retry::Patience;
 pub(crate) use retry::{Retry, retry_after};
 

@@ -28,12 +28,15 @@ where
         };
         return Error::new(kind_of(code, status), words).after(wait);
     }
+    if says(&error, "credentials") {
+        let words = "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile";
+        return Error::new(ErrorKind::Denied, format!("{words} ({})", deepest(&error)));
+    }
     let kind = match &error {
         SdkError::TimeoutError(_) => ErrorKind::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_io() => ErrorKind::Network,
         SdkError::ResponseError(_) => ErrorKind::Network,
-        _ if says(&error, "credentials") => ErrorKind::Denied,
         SdkError::ConstructionFailure(_) => ErrorKind::Config,
         _ => ErrorKind::Network,
     };
