@@ -122,6 +122,7 @@ impl Remote {
 }
 
 /// What the network says, in the words of the core.
+#[expect(clippy::needless_pass_by_value, reason = "for use as `map_err(core_error)`")]
 fn core_error(error: unlabel_sinks::Error) -> Error {
     use unlabel_sinks::ErrorKind as Kind;
     let kind = match error.kind() {
@@ -188,12 +189,19 @@ pub(crate) struct Walk<'r> {
     objects: Arc<Objects>,
     prefix: String,
     page: VecDeque<String>,
-    next: Option<Option<String>>,
+    next: Next,
+}
+
+/// Which page comes next.
+enum Next {
+    First,
+    After(String),
+    None,
 }
 
 impl<'r> Walk<'r> {
     pub(crate) fn new(runtime: &'r Runtime, objects: Arc<Objects>, prefix: String) -> Self {
-        Self { runtime, objects, prefix, page: VecDeque::new(), next: Some(None) }
+        Self { runtime, objects, prefix, page: VecDeque::new(), next: Next::First }
     }
 }
 
@@ -207,10 +215,14 @@ impl Iterator for Walk<'_> {
                 let name = key.get(self.prefix.len()..).unwrap_or(&key).to_owned();
                 return Some(Ok((key, name)));
             }
-            let after = self.next.take()?;
+            let after = match std::mem::replace(&mut self.next, Next::None) {
+                Next::First => None,
+                Next::After(token) => Some(token),
+                Next::None => return None,
+            };
             match self.runtime.block_on(self.objects.list(&self.prefix, after.as_deref())) {
                 Ok(page) => {
-                    self.next = page.next.map(Some);
+                    self.next = page.next.map_or(Next::None, Next::After);
                     // A key that ends in a slash is the marker of a directory.
                     let keys = page.entries.into_iter().map(|entry| entry.key).filter(|key| !key.ends_with('/'));
                     self.page.extend(keys);

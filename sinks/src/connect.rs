@@ -99,13 +99,8 @@ impl StoreConfig {
 /// # Errors
 /// As [`SendBack::into_sink`].
 pub(crate) fn http_upload(config: HttpUploadConfig, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
-    #[cfg(feature = "http")]
-    return Ok(Arc::new(crate::HttpUpload::new(config, transfer.clone())?));
-    #[cfg(not(feature = "http"))]
-    {
-        let _ = (config, transfer);
-        Err(missing("httpUpload"))
-    }
+    let _ = (config, transfer);
+    Err(missing("httpUpload"))
 }
 
 #[cold]

@@ -34,7 +34,7 @@ pub enum Location {
     /// A path of this machine.
     Path(PathBuf),
     /// An object, or the objects under a prefix where the key is empty or ends in `/`.
-    Store(StoredObject),
+    Store(Box<StoredObject>),
     /// A URL.
     Http(HttpUploadConfig),
 }
@@ -68,7 +68,7 @@ impl Location {
                 .and_then(|url| url.to_file_path().ok())
                 .map(Self::Path)
                 .ok_or_else(|| wrong(format!("`{text}` is no file URL: file:///PATH"))),
-            kind => store(kind, rest, environment).map(Self::Store),
+            kind => store(kind, rest, environment).map(|object| Self::Store(Box::new(object))),
         }
     }
 }
@@ -281,7 +281,7 @@ mod tests {
 
     fn stored(text: &str, variables: &[(&str, &str)]) -> StoredObject {
         match parse(text, variables) {
-            Ok(Location::Store(object)) => object,
+            Ok(Location::Store(object)) => *object,
             other => panic!("{text}: {other:?}"),
         }
     }

@@ -48,7 +48,7 @@ pub enum SendBack {
     /// An upload over HTTP.
     HttpUpload(HttpUploadConfig),
     /// An object of a store.
-    Store(StoredObject),
+    Store(Box<StoredObject>),
 }
 
 /// An object of a store, or the place of objects that are named otherwise.
@@ -77,7 +77,7 @@ impl SendBack {
         let send_back = match kind {
             "response" => Self::Response,
             "httpUpload" => Self::HttpUpload(http_upload(&mut fields)?),
-            "s3" | "swift" | "oss" | "cos" => Self::Store(stored_object(kind, &mut fields)?),
+            "s3" | "swift" | "oss" | "cos" => Self::Store(Box::new(stored_object(kind, &mut fields)?)),
             kind => return Err(format!("unknown sendBack type `{kind}`: one of {}", KINDS.join(", "))),
         };
         fields.finish().map(|()| send_back)
@@ -290,6 +290,13 @@ mod tests {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
+    fn stored(text: &str) -> StoredObject {
+        match parse(text) {
+            Ok(SendBack::Store(object)) => *object,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
     #[test]
     fn the_dictionaries_of_the_interface_are_read() {
         assert_eq!(parse(r#"{"type":"response"}"#), Ok(SendBack::Response));
@@ -302,29 +309,22 @@ mod tests {
 
         let text = r#"{"type":"s3","s3Bucket":"b","s3Region":"us-east-1","accessKey":"a","secretKey":"very-secret",
             "endpointUrl":"http://172.22.148.117:9000"}"#;
-        let Ok(SendBack::Store(StoredObject { store: StoreConfig::S3(s3), key: None })) = parse(text) else {
-            panic!("no bucket");
-        };
+        let StoreConfig::S3(s3) = stored(text).store else { panic!("no bucket") };
         assert_eq!(s3.keys, Some(Keys::new("a", "very-secret")));
         assert!(!format!("{s3:?}").contains("very-secret"));
-        let role = parse(r#"{"type":"s3","s3Bucket":"b","s3Region":"us-east-1"}"#);
-        assert!(matches!(
-            role,
-            Ok(SendBack::Store(StoredObject { store: StoreConfig::S3(S3Config { keys: None, .. }), .. }))
-        ));
+        let role = stored(r#"{"type":"s3","s3Bucket":"b","s3Region":"us-east-1"}"#);
+        assert!(matches!(role.store, StoreConfig::S3(S3Config { keys: None, .. })));
 
         let text = r#"{"type":"swift","authUrl":"http://x/auth/v1.0","X-Auth-User":"u","X-Auth-Key":"k",
             "X-Auth-Token":"t","containerUrl":"http://x/v1/A/c"}"#;
-        let Ok(SendBack::Store(StoredObject { store: StoreConfig::Swift(swift), .. })) = parse(text) else {
-            panic!("no container");
-        };
+        let StoreConfig::Swift(swift) = stored(text).store else { panic!("no container") };
         assert_eq!(swift.token, Some("t".into()));
         assert!(matches!(swift.login, Some(SwiftLogin::V1 { .. })));
         for kind in ["oss", "cos"] {
             let text = format!(
                 r#"{{"type":"{kind}","s3Bucket":"b","s3Region":"r","accessKey":"a","secretKey":"s","s3Key":"k/l"}}"#
             );
-            assert!(matches!(parse(&text), Ok(SendBack::Store(StoredObject { key: Some(_), .. }))), "{kind}");
+            assert_eq!(stored(&text).key.as_deref(), Some("k/l"), "{kind}");
         }
     }
 

@@ -232,7 +232,7 @@ impl Destination {
         match remote.location(to)? {
             Location::Path(path) => Self::path(&path, inputs),
             Location::Http(config) => Self::sink(SendBack::HttpUpload(config), inputs, remote),
-            Location::Store(place) => Self::store(place, inputs, remote, &format!("--to {}", text::path(to))),
+            Location::Store(place) => Self::store(&place, inputs, remote, &format!("--to {}", text::path(to))),
             _ => Self::stdout(inputs),
         }
     }
@@ -243,7 +243,7 @@ impl Destination {
         let words = fs::read_to_string(file).map_err(|error| failed(&error))?;
         match serde_json::from_str(&words).map_err(|error| failed(&error))? {
             SendBack::Response => Self::stdout(inputs),
-            SendBack::Store(place) => Self::store(place, inputs, remote, &shown),
+            SendBack::Store(place) => Self::store(&place, inputs, remote, &shown),
             other => Self::sink(other, inputs, remote),
         }
     }
@@ -255,16 +255,16 @@ impl Destination {
         Err(UsageError::new("--to - takes the result of one file: name one, or give --to a directory"))
     }
 
-    fn store(place: StoredObject, inputs: &Inputs<'_>, remote: &Remote, shown: &str) -> Result<Self, UsageError> {
+    fn store(place: &StoredObject, inputs: &Inputs<'_>, remote: &Remote, shown: &str) -> Result<Self, UsageError> {
         let prefix = place.key.clone().unwrap_or_default();
-        let objects = remote.objects(&place)?;
+        let objects = remote.objects(place)?;
         if objects.is_exact() && !prefix.ends_with('/') {
-            return match inputs.is_one() {
-                true => Ok(Self::Object(Arc::new(objects))),
-                false => Err(UsageError::new(format!(
-                    "{shown} is one object, and there may be many results: add a `/` to put them under it"
-                ))),
-            };
+            if inputs.is_one() {
+                return Ok(Self::Object(Arc::new(objects)));
+            }
+            return Err(UsageError::new(format!(
+                "{shown} is one object, and there may be many results: add a `/` to put them under it"
+            )));
         }
         if inputs.has_stdin {
             return Err(UsageError::new("standard input has no name to be stored under: name an object"));

@@ -35,8 +35,6 @@ where
     let kind = match &error {
         SdkError::TimeoutError(_) => ErrorKind::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::Timeout,
-        SdkError::DispatchFailure(failure) if failure.is_io() => ErrorKind::Network,
-        SdkError::ResponseError(_) => ErrorKind::Network,
         SdkError::ConstructionFailure(_) => ErrorKind::Config,
         _ => ErrorKind::Network,
     };
