@@ -46,15 +46,23 @@ impl StoredObject {
     /// As [`SendBack::into_sink`].
     #[cfg(feature = "remote")]
     pub fn objects(&self, transfer: &Transfer) -> Result<Objects> {
+        // The URL of a container may have what keys begin with, and that of an object has the key.
+        #[cfg(feature = "swift")]
+        if let StoreConfig::Swift(config) = &self.store {
+            let swift = crate::Swift::new(config.clone(), transfer)?;
+            return Ok(match &self.key {
+                Some(key) => {
+                    let key = format!("{}{key}", swift.key());
+                    Objects::exactly(Arc::new(swift), key, transfer.clone())
+                }
+                None => swift.into_sink("", transfer.clone()),
+            });
+        }
         let store = self.store.connect(transfer)?;
         let transfer = transfer.clone();
-        Ok(match (&self.key, &self.store) {
-            (Some(key), _) => Objects::exactly(store, key, transfer),
-            // The key is part of the URL.
-            (None, StoreConfig::Swift(crate::SwiftConfig { place: crate::SwiftPlace::Object(_), .. })) => {
-                Objects::exactly(store, "", transfer)
-            }
-            (None, _) => Objects::under(store, "", transfer),
+        Ok(match &self.key {
+            Some(key) => Objects::exactly(store, key, transfer),
+            None => Objects::under(store, "", transfer),
         })
     }
 }
@@ -99,8 +107,13 @@ impl StoreConfig {
 /// # Errors
 /// As [`SendBack::into_sink`].
 pub(crate) fn http_upload(config: HttpUploadConfig, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
-    let _ = (config, transfer);
-    Err(missing("httpUpload"))
+    #[cfg(feature = "http")]
+    return Ok(Arc::new(crate::HttpUpload::new(config, transfer.clone())?));
+    #[cfg(not(feature = "http"))]
+    {
+        let _ = (config, transfer);
+        Err(missing("httpUpload"))
+    }
 }
 
 #[cold]

@@ -84,6 +84,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use file::File;
 #[cfg(feature = "http")]
 pub use http_source::open_http;
+#[cfg(feature = "http")]
+pub use http_upload::HttpUpload;
 pub use location::{Environment, Location};
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};

@@ -6,6 +6,8 @@ mod buckets;
 mod contract;
 #[cfg(unix)]
 mod file;
+#[cfg(feature = "http")]
+mod http;
 mod places;
 mod proxy;
 mod services;

@@ -40,6 +40,8 @@ pub(crate) fn places() -> Vec<Box<dyn Place>> {
     places.push(Box::new(crate::buckets::InBucket::oss()));
     #[cfg(feature = "cos")]
     places.push(Box::new(crate::buckets::InBucket::cos()));
+    #[cfg(feature = "http")]
+    places.extend(crate::http::places());
     #[cfg(feature = "swift")]
     places.extend(crate::swift::places());
     places

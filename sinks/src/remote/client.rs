@@ -1,7 +1,5 @@
 //! The HTTP client of the sinks that have no client library of their own, and what its answers mean.
 
-#![allow(dead_code, reason = "its users are being built")]
-
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -16,15 +14,10 @@ const ERROR_BODY: usize = 16 << 10;
 /// A client with rustls, the certificates of the system and those of [`Transfer::ca_file`], and no redirects: a signed
 /// or authorised request must not be sent to another place.
 pub(crate) fn client(transfer: &Transfer) -> Result<Client> {
-    client_with(transfer, Policy::none())
-}
-
-/// The same, with redirects by `policy`.
-pub(crate) fn client_with(transfer: &Transfer, policy: Policy) -> Result<Client> {
     let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Config, format!("cannot set up TLS: {error}"));
     let mut builder = Client::builder()
         .user_agent(concat!("unlabel/", env!("CARGO_PKG_VERSION")))
-        .redirect(policy)
+        .redirect(Policy::none())
         .connect_timeout(transfer.connect_timeout)
         .pool_idle_timeout(Duration::from_secs(30));
     if let Some(path) = &transfer.ca_file {
@@ -71,7 +64,7 @@ fn own_error(error: &reqwest::Error) -> Option<Error> {
 }
 
 /// What an answer that is no success means, by its status alone (RFC 9110 §15; 429 by RFC 6585).
-pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
+fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,

@@ -14,12 +14,13 @@ mod store;
 mod upload;
 
 pub use crate::config::Transfer;
+#[cfg(feature = "http")]
+pub(crate) use body::Body as PartBody;
 #[cfg(any(feature = "oss", feature = "cos"))]
 pub(crate) use body::hex;
 pub use body::{Digest, Digests, Part};
 #[cfg(feature = "client")]
-#[allow(unused_imports, reason = "its users are being built")]
-pub(crate) use client::{client, client_with, kind_of, status_error};
+pub(crate) use client::{client, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
 #[cfg(feature = "http")]
