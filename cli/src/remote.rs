@@ -78,6 +78,9 @@ impl Remote {
     /// # Errors
     /// When the URL is not one of an input.
     pub(crate) fn origin(&self, path: &Path) -> Result<Origin, UsageError> {
+        if crate::input::is_stream(path) {
+            return Ok(Origin::Path(path.to_owned()));
+        }
         match self.location(path)? {
             Location::Store(place) => {
                 let objects = Arc::new(self.objects(&place)?);

@@ -8,7 +8,13 @@ mod help;
 mod in_place;
 mod labels;
 mod list;
+#[path = "../sinks/proxy/mod.rs"]
+#[allow(dead_code, reason = "the whole proxy is used by the tests of the sinks")]
+mod proxy;
+mod remote;
 mod reports;
+#[path = "../sinks/services.rs"]
+mod services;
 #[cfg(unix)]
 mod signals;
 mod tree;

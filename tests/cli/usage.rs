@@ -52,6 +52,27 @@ fn wrong_labels_are_usage_errors() {
 }
 
 #[test]
+fn places_that_cannot_be_are_said_before_anything_is_touched() {
+    for (arguments, words) in [
+        ("strip -l id --to s3:// a.png", "names no bucket"),
+        ("strip -l id --to oss://b/x a.png", "needs a region"),
+        ("strip -l id --to swift://c/x a.png", "ST_AUTH"),
+        ("strip -l id --to s3://u:secret@b/x a.png", "no place in a URL"),
+        ("strip -l id --to s3://b/one a.png tree", "add a `/`"),
+        ("strip -l id --to s3://b/ -", "standard input has no name"),
+        ("strip -l id --in-place https://127.0.0.1/a.png", "cannot be replaced in place"),
+        ("strip -l id --send-back broken.json a.png", "broken.json"),
+        ("strip -l id --to - --to - a.png", "named twice"),
+        ("strip -l id --delete-source --in-place a.png", "cannot be used with"),
+        ("strip -l id --delete-source --to x https://127.0.0.1/a.png", "cannot be removed"),
+        ("list s3://", "names no bucket"),
+    ] {
+        let said = wrong(arguments);
+        assert!(said.contains(words), "{arguments}: {said}");
+    }
+}
+
+#[test]
 fn without_a_command_there_is_help() {
     let run = Environment::new().run("").ended(2);
     assert!(run.err().contains("Usage: unlabel <COMMAND>"), "{run}");

@@ -107,6 +107,11 @@ impl Destinations {
     pub(super) fn new(options: &Strip, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
         let is_stdin = |origin: &Origin| matches!(origin, Origin::Path(path) if is_stream(path));
         let inputs = Inputs { origins, has_stdin: origins.iter().any(is_stdin) };
+        let has_http = origins.iter().any(|origin| matches!(origin, Origin::Http(_)));
+        if options.delete_source && (has_http || inputs.has_stdin) {
+            let what = if has_http { "a file behind an http(s) URL" } else { "standard input" };
+            return Err(UsageError::new(format!("{what} cannot be removed: leave out --delete-source")));
+        }
         if options.in_place {
             return in_place(&inputs).map(|destination| Self(vec![destination]));
         }
