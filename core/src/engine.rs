@@ -185,7 +185,7 @@ pub struct Listing {
 /// As [`Engine::strip`].
 pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
     with_path(source, || {
-        source.settle(|source| {
+        source.settle(limits, |source| {
             let format = format_of(&source)?;
             let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
             let findings = survey.findings().with_attached(source.attached()).into_owned();
@@ -246,7 +246,7 @@ impl Engine {
     /// verification. [`Outcome::from`] gives the outcome of an error.
     pub fn strip(&self, source: Source) -> Result<Cleaned> {
         let mut cleaned = with_path(&source, || {
-            source.settle(|source| {
+            source.settle(&self.limits, |source| {
                 let format = format_of(&source)?;
                 self.strip_format(format, source).map_err(|error| error.in_format(format.name()))
             })

@@ -21,6 +21,9 @@ pub struct Limits {
     pub value_bytes: usize,
     /// Bytes of an input that cannot be mapped (a pipe) and is held in memory. Default 1 GiB.
     pub stream_bytes: u64,
+    /// Bytes that are fetched of a remote object at a time where a survey looks: from 4 KiB to 8 MiB, a power of two.
+    /// Objects of up to sixteen times as much are fetched whole. Default 64 KiB.
+    pub fetch_block: u64,
 }
 
 impl Default for Limits {
@@ -32,6 +35,7 @@ impl Default for Limits {
             total_bytes: 16 << 30,
             value_bytes: 64 << 10,
             stream_bytes: 1 << 30,
+            fetch_block: 64 << 10,
         }
     }
 }

@@ -21,3 +21,4 @@ mod jpeg;
 mod ooxml;
 mod pdf;
 mod png;
+mod remote;

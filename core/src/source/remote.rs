@@ -19,6 +19,7 @@ use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use super::{Access, Data, Identity, OpenFile, REMOTE_PIECE, Source, View, map};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
 
 /// Bytes that can be read by ranges: an object in a store.
 ///
@@ -39,17 +40,18 @@ pub trait ReadAt: Debug + Send + Sync {
     fn read_at(&self, range: Range<u64>) -> Result<Bytes>;
 }
 
-/// Objects up to this length are fetched whole at once: a second request would cost more than the bytes.
-const WHOLE_FROM_START: u64 = 1 << 20;
+/// Objects of up to this many blocks are fetched whole at once: a second request would cost more than the bytes.
+const WHOLE_BLOCKS: u64 = 16;
 
-/// What is fetched of the end before the first round, because packages and PDF keep their directory there.
-const TAIL: u64 = 128 << 10;
+/// Blocks of the end that are fetched before the first round, because packages and PDF keep their directory there.
+const TAIL_BLOCKS: u64 = 2;
 
-/// The unit of fetching in the first rounds. Later ones double it, so that chains of small steps end.
-const BLOCK: u64 = 64 << 10;
-
-/// The largest unit of fetching.
+/// The largest unit of fetching. The first rounds fetch [`Limits::fetch_block`]; later ones double it, so that chains of
+/// small steps end.
 const LARGEST_BLOCK: u64 = REMOTE_PIECE;
+
+/// The smallest unit of fetching: no system of today has larger pages.
+const LEAST_BLOCK: u64 = 4 << 10;
 
 /// Rounds with the small unit.
 const SMALL_ROUNDS: u32 = 12;
@@ -66,7 +68,7 @@ impl Source {
     ///
     /// # Errors
     /// Those of the work; those of fetching.
-    pub(crate) fn settle<T>(&self, work: impl Fn(Self) -> Result<T>) -> Result<T> {
+    pub(crate) fn settle<T>(&self, limits: &Limits, work: impl Fn(Self) -> Result<T>) -> Result<T> {
         let (Data::Remote(len), Some(origin)) = (&self.inner.data, &self.inner.origin) else {
             return work(self.clone());
         };
@@ -76,9 +78,11 @@ impl Source {
             source
         };
         let mut object = Object { origin, len: *len, known: BTreeMap::new() };
-        if *len > WHOLE_FROM_START {
-            object.fetch(0..BLOCK)?;
-            object.fetch((len - TAIL) / BLOCK * BLOCK..*len)?;
+        // Whole pages: what is fetched of one must not be less than what the kernel can tell of it.
+        let block = limits.fetch_block.clamp(LEAST_BLOCK, LARGEST_BLOCK).next_power_of_two();
+        if *len > block * WHOLE_BLOCKS {
+            object.fetch(0..block)?;
+            object.fetch((len - block * TAIL_BLOCKS) / block * block..*len)?;
             for round in 0..ROUNDS {
                 let Some(sparse) = Sparse::new(&object)? else { break };
                 let view = named(Self::from_origin(Data::Sparse(sparse), None, Arc::clone(origin)));
@@ -88,7 +92,7 @@ impl Source {
                     return result;
                 }
                 drop((result, view));
-                let block = (BLOCK << round.saturating_sub(SMALL_ROUNDS).min(16)).min(LARGEST_BLOCK);
+                let block = (block << round.saturating_sub(SMALL_ROUNDS).min(16)).min(LARGEST_BLOCK);
                 if !object.fetch_all(&missing, block)? {
                     break;
                 }
@@ -117,7 +121,7 @@ struct Object<'o> {
 impl Object<'_> {
     /// The most that is fetched by ranges. Beyond it the whole object is the better deal.
     fn budget(&self) -> u64 {
-        (self.len / 2).clamp(WHOLE_FROM_START, 20 << 20)
+        (self.len / 2).clamp(1 << 20, 20 << 20)
     }
 
     fn fetched(&self) -> u64 {
@@ -401,7 +405,7 @@ mod tests {
         let (source, counted) = object(64 << 20);
         let places = [5, 10 << 20, (10 << 20) + 5000, 40 << 20, (64 << 20) - 1];
         let rounds = AtomicU64::new(0);
-        let seen = source.settle(|view| {
+        let seen = source.settle(&Limits::default(), |view| {
             rounds.fetch_add(1, Ordering::Relaxed);
             assert_eq!(view.len(), 64 << 20);
             Ok(places.map(|at| view.bytes()[at]))
@@ -426,7 +430,7 @@ mod tests {
         bytes[at..at + 8].copy_from_slice(b"\xff\xff\xff\xff\xff\xff\xff\xff");
         let counted = Arc::new(Counted { bytes: bytes.into(), read: AtomicU64::new(0) });
         let source = Source::remote(Arc::<Counted>::clone(&counted));
-        let end = source.settle(|view| {
+        let end = source.settle(&Limits::default(), |view| {
             let mut at = 0;
             loop {
                 let next: [u8; 8] = view.bytes()[at..at + 8].try_into().unwrap();
@@ -447,15 +451,15 @@ mod tests {
     fn what_looks_at_everything_gets_everything() {
         for len in [0, 1, 70_000, (3 << 20) + 17, (40 << 20) + 1] {
             let (source, counted) = object(len);
-            assert_eq!(source.settle(|view| Ok(sum(view.bytes()))).unwrap(), sum(&counted.bytes));
-            assert!(counted.read.load(Ordering::Relaxed) <= counted.len() + WHOLE_FROM_START);
+            assert_eq!(source.settle(&Limits::default(), |view| Ok(sum(view.bytes()))).unwrap(), sum(&counted.bytes));
+            assert!(counted.read.load(Ordering::Relaxed) <= counted.len() + (1 << 20));
         }
     }
 
     #[test]
     fn a_patched_copy_tells_what_it_did_not_know() {
         let (source, counted) = object(50 << 20);
-        let patched = source.settle(|view| {
+        let patched = source.settle(&Limits::default(), |view| {
             let mut copy = view.private_view()?;
             copy.as_mut().unwrap()[30 << 20] = 0;
             Ok(sum(&copy[30 << 20..(30 << 20) + 10_000]))
@@ -480,7 +484,7 @@ mod tests {
             }
         }
         let source = Source::remote(Arc::new(Changing));
-        assert_eq!(source.settle(|_| Ok(())).unwrap_err().kind(), ErrorKind::Changed);
+        assert_eq!(source.settle(&Limits::default(), |_| Ok(())).unwrap_err().kind(), ErrorKind::Changed);
         assert_eq!(source.bytes(), b"");
         assert_eq!(source.len(), 10 << 20);
     }
