@@ -59,9 +59,9 @@ fn a_far_file_is_treated_as_a_near_one() {
         assert_eq!(listed(remote()), listed(near()), "{}", file.path.display());
         let read = far.read.load(Ordering::Relaxed);
         if read < far.len() {
-            in_part += 1
+            in_part += 1;
         } else {
-            in_all += 1
+            in_all += 1;
         }
 
         for layout in [Layout::Preserve, Layout::Compact] {

@@ -10,6 +10,8 @@ mod file;
 mod http;
 mod places;
 mod proxy;
+#[cfg(feature = "s3")]
+mod s3;
 mod services;
 #[cfg(feature = "swift")]
 mod swift;

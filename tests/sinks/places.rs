@@ -42,6 +42,8 @@ pub(crate) fn places() -> Vec<Box<dyn Place>> {
     places.push(Box::new(crate::buckets::InBucket::cos()));
     #[cfg(feature = "http")]
     places.extend(crate::http::places());
+    #[cfg(feature = "s3")]
+    places.extend(crate::s3::places());
     #[cfg(feature = "swift")]
     places.extend(crate::swift::places());
     places

@@ -41,6 +41,14 @@ where
     Error::new(kind, deepest(&error).to_string())
 }
 
+/// Whether the store answered with success and without a word, where the SDK expects some.
+pub(super) fn is_empty_success<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|answer| {
+        let is_empty = answer.headers().get("content-length").is_some_and(|length| length == "0");
+        answer.status().is_success() && is_empty
+    })
+}
+
 /// What a code of S3 means, or, where there is none, the status.
 fn kind_of(code: &str, status: u16) -> ErrorKind {
     match code {

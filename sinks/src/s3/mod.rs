@@ -13,18 +13,23 @@ use std::ops::Range;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat, SdkBody};
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, EncodingType, ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::{
+    CompletedMultipartUpload, CompletedPart, EncodingType, ServerSideEncryption, StorageClass, Tag, Tagging,
+};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::sync::OnceCell;
 
-use self::fault::{fault, on_condition};
+use self::fault::{fault, is_empty_success, on_condition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Condition, Entry, Limits, Object, Page, Part, PartTag, Store, Stored, Transfer, Upload};
 use crate::{Attributes, BoxFuture, ObjectRef, S3Config};
 
-/// What stays as it is in a copy source: unreserved characters, and the slash between bucket and key.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// What stays as it is in a query (RFC 3986 §2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What stays as it is in a copy source: the same, and the slash between bucket and key.
+const PLAIN: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// Amazon takes 10,000 parts; some stores only 1,000, and parts grow so that fewer do.
 const PARTS: u32 = 1_000;
@@ -195,7 +200,13 @@ impl S3 {
         Ok(PartTag { number, etag, len: range.end - range.start, key: None })
     }
 
-    async fn complete_upload(&self, upload: &Upload, parts: &[PartTag], condition: &Condition) -> Result<Stored> {
+    async fn complete_upload(
+        &self,
+        upload: &Upload,
+        parts: &[PartTag],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Stored> {
         let mut completed = CompletedMultipartUpload::builder();
         for part in parts {
             let number = part_number(part.number)?;
@@ -215,7 +226,21 @@ impl S3 {
             .send()
             .await
             .map_err(|error| on_condition(fault(error), condition))?;
+        self.restore_tags(&upload.key, attributes).await?;
         Ok(Stored { etag: answer.e_tag().map(unquoted), is_md5: false, crc64: None })
+    }
+
+    /// Sets the tags of an object that was put together of parts, where the store forgot them meanwhile, as Ceph does.
+    async fn restore_tags(&self, key: &str, attributes: &Attributes) -> Result<()> {
+        if attributes.tags.is_empty() || !self.object_tags(key).await?.is_empty() {
+            return Ok(());
+        }
+        let tag = |(key, value): &(String, String)| Tag::builder().key(key).value(value).build();
+        let tags = attributes.tags.iter().map(tag).collect::<std::result::Result<_, _>>();
+        let tags = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
+        let tags = tags.map_err(|error| Error::new(ErrorKind::Rejected, error.to_string()))?;
+        let request = self.client().await?.put_object_tagging().bucket(self.bucket()).key(key).tagging(tags);
+        request.send().await.map(drop).map_err(fault)
     }
 
     async fn abort_upload(&self, upload: &Upload) -> Result<()> {
@@ -249,7 +274,12 @@ impl S3 {
     /// The tags of an object; none where the store has no tags.
     async fn object_tags(&self, key: &str) -> Result<Vec<(String, String)>> {
         let request = self.client().await?.get_object_tagging().bucket(self.bucket()).key(key);
-        match request.send().await.map_err(fault) {
+        let answer = request.send().await;
+        // Ceph answers nothing at all where there are no tags.
+        if answer.as_ref().is_err_and(is_empty_success) {
+            return Ok(Vec::new());
+        }
+        match answer.map_err(fault) {
             Ok(answer) => {
                 Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
             }
@@ -339,11 +369,12 @@ fn metadata(attributes: &Attributes) -> Option<std::collections::HashMap<String,
     (!attributes.metadata.is_empty()).then(|| attributes.metadata.iter().cloned().collect())
 }
 
-/// Tags as a query string.
+/// Tags as a query string. A space is `%20`: not every store reads a plus sign as one.
 fn tagging(attributes: &Attributes) -> Option<String> {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(&attributes.tags);
-    (!attributes.tags.is_empty()).then(|| query.finish())
+    let encoded = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
+    let pairs: Vec<String> =
+        attributes.tags.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+    (!pairs.is_empty()).then(|| pairs.join("&"))
 }
 
 fn expires(attributes: &Attributes) -> Option<DateTime> {
@@ -418,10 +449,10 @@ impl Store for S3 {
         &'a self,
         upload: &'a Upload,
         parts: &'a [PartTag],
-        _: &'a Attributes,
+        attributes: &'a Attributes,
         condition: &'a Condition,
     ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(self.complete_upload(upload, parts, condition))
+        Box::pin(self.complete_upload(upload, parts, attributes, condition))
     }
 
     fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>> {
