@@ -11,7 +11,7 @@ class Rgw(Service):
     processes = 3
 
     def launch(self, await_needed) -> None:
-        for name in ("mon", "osd", "rgw"):
+        for name in ("mon", "osd", "rgw", "run"):
             (self.directory / name).mkdir()
         fsid = uuid.uuid4()
         self.conf = self.write("ceph.conf", fsid=fsid, monitor=self.ports["monitor"], http=self.ports["http"])

@@ -1,5 +1,7 @@
 //! OSS and COS, against stores that have the vendors' own clients compute every signature again.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
