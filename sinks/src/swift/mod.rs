@@ -101,6 +101,16 @@ impl Swift {
         &self.place.key
     }
 
+    /// The key that is meant: where one object was named, the empty key is that object.
+    fn meant<'k>(&'k self, key: &'k str) -> Result<&'k str> {
+        match key {
+            "" if self.place.is_exact => Ok(&self.place.key),
+            // Its URL would be that of the container.
+            "" => Err(Error::new(ErrorKind::Name, "the key is empty")),
+            key => Ok(key),
+        }
+    }
+
     /// The URL of the account, as soon as it is known.
     fn account(&self) -> Option<&str> {
         self.place.account.as_deref().or_else(|| self.account.get().map(String::as_str))
@@ -203,7 +213,7 @@ impl Store for Swift {
     }
 
     fn location(&self, key: &str) -> String {
-        let container = &self.place.container;
+        let (container, key) = (&self.place.container, self.meant(key).unwrap_or_default());
         match self.account().map(|account| place::url(account, container, key)) {
             Some(Ok(url)) => url.into(),
             _ => format!("swift://{container}/{}", place::encoded(key)),
@@ -214,7 +224,7 @@ impl Store for Swift {
         ObjectRef {
             store: self.account().unwrap_or_default().to_owned(),
             bucket: self.place.container.clone(),
-            key: key.to_owned(),
+            key: self.meant(key).unwrap_or_default().to_owned(),
             etag: object.etag.clone(),
             len: object.len,
         }
@@ -236,11 +246,11 @@ impl Store for Swift {
         attributes: &'a Attributes,
         condition: &'a Condition,
     ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(self.put_object(key, body, attributes, condition))
+        Box::pin(async move { self.put_object(self.meant(key)?, body, attributes, condition).await })
     }
 
     fn begin<'a>(&'a self, key: &'a str, _: &'a Attributes) -> BoxFuture<'a, Result<Upload>> {
-        Box::pin(self.begin_segments(key))
+        Box::pin(async move { self.begin_segments(self.meant(key)?).await })
     }
 
     fn put_part<'a>(&'a self, upload: &'a Upload, number: u32, body: &'a Part) -> BoxFuture<'a, Result<PartTag>> {
@@ -272,15 +282,15 @@ impl Store for Swift {
     }
 
     fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(async move { Ok(self.look(&self.place.container, key).await?.object) })
+        Box::pin(async move { Ok(self.look(&self.place.container, self.meant(key)?).await?.object) })
     }
 
     fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(async move { Ok(self.look(&object.bucket, &object.key).await?.object) })
+        Box::pin(async move { Ok(self.look(&object.bucket, self.meant(&object.key)?).await?.object) })
     }
 
     fn read<'a>(&'a self, key: &'a str, range: Range<u64>, etag: &'a str) -> BoxFuture<'a, Result<Bytes>> {
-        Box::pin(self.read_range(key, range, etag))
+        Box::pin(async move { self.read_range(self.meant(key)?, range, etag).await })
     }
 
     fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Page>> {
@@ -288,7 +298,7 @@ impl Store for Swift {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.delete_object(key))
+        Box::pin(async move { self.delete_object(self.meant(key)?).await })
     }
 }
 

@@ -82,6 +82,27 @@ fn wrong_credentials_are_refused_and_not_printed() {
 }
 
 #[test]
+fn one_object_is_read_by_its_url() {
+    let container = Container::new(Server::Swift);
+    let (payload, bytes) = of_bytes(b"some bytes", vec![]);
+    put(&container.sink(in_parts()), "in/object", &payload).unwrap();
+    let url = format!("{}/{}/in/object", container.account.url, container.name);
+    let place = SwiftPlace::Object(url.parse().unwrap());
+    let swift = Swift::new(SwiftConfig { place, token: None, login: Some(Server::Swift.login()) }, &in_parts());
+    let sink = swift.unwrap().into_sink("", in_parts());
+    let (source, reader) = wait(sink.open("")).unwrap();
+    assert_eq!(source.len(), bytes.len() as u64);
+    assert_eq!(
+        (reader.object_ref().key.as_str(), wait(sink.list("in/", None)).unwrap().entries.len()),
+        ("in/object", 1)
+    );
+    wait(sink.delete("")).unwrap();
+    assert!(container.visible().is_empty());
+    // An empty key is not the container.
+    assert_eq!(wait(container.sink(in_parts()).delete("")).unwrap_err().kind(), ErrorKind::Name);
+}
+
+#[test]
 fn who_may_only_read_is_denied() {
     let container = Container::new(Server::Swift);
     let it = &crate::services::services().swift;
