@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::PdfSurvey;
 use super::document::Document;
 use super::lexer::{Lexer, Token, integer, is_space};
@@ -68,6 +70,9 @@ pub(super) fn follow(document: &Document<'_>, edits: &[Edit]) -> Option<Vec<Edit
     let shifts = Shifts::of(edits);
     let base = document.base as u64;
     let moved = |offset: u64| shifts.apply(offset.checked_add(base)?)?.checked_sub(base);
+    if !saw_every_offset(document) {
+        return None;
+    }
     let mut followers = Vec::new();
     let mut follow = |range: Range<usize>| -> Option<()> {
         let offset = integer(document.input.get(range.clone())?)?;
@@ -95,6 +100,16 @@ pub(super) fn follow(document: &Document<'_>, edits: &[Edit]) -> Option<Vec<Edit
         }
     }
     Some(followers)
+}
+
+/// Whether the walk met the last `startxref` and every table that readers follow. An object that does not end, as with
+/// an open string, swallows what stands behind it; the tables are read all the same, and their offsets would stay.
+fn saw_every_offset(document: &Document<'_>) -> bool {
+    let structure = &document.walk.structure;
+    let has_seen = |offset: usize| structure.iter().any(|range| range.contains(&offset));
+    let last = memmem::rfind(document.input, b"startxref");
+    let mut subsections = document.chain.sections.iter().flat_map(|section| section.subsections());
+    last.is_some_and(has_seen) && subsections.all(|subsection| subsection.starts().take(1).all(has_seen))
 }
 
 /// Adds the edit over the entries that begin at `starts`: one for all of them, if any moves.

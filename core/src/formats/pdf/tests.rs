@@ -145,6 +145,19 @@ fn every_revision_and_every_orphan_loses_the_label() {
     }
 }
 
+/// Found by fuzzing: the string swallowed the end of the file, so `startxref` did not follow.
+#[test]
+fn an_object_that_does_not_end_is_not_made_compact() {
+    let mut writer = Writer::new();
+    writer.object(1, "<< /Type /Catalog /Metadata 3 0 R >>").object(2, "<< /Font << /F1 5 0 R( >> >>");
+    writer.stream(3, "/Type /Metadata /Subtype /XML", PACKET.as_bytes());
+    writer.object(4, "<< /Title (A paper) /matter (Geheim 4711) >>").save("/Root 1 0 R /Info 4 0 R");
+    for layout in [Layout::Preserve, Layout::Compact] {
+        let result = strip(&writer.bytes, &["matter"], layout);
+        assert_eq!(result.len(), writer.bytes.len(), "{layout:?}");
+    }
+}
+
 #[test]
 fn the_compact_layout_moves_every_offset() {
     let mut writer = Writer::new();
