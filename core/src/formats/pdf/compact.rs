@@ -12,6 +12,7 @@ use super::document::Document;
 use super::lexer::{Lexer, Token, integer, is_space};
 use super::value::ValueKind;
 use super::walk::Role;
+use super::xref::Section;
 use crate::plan::Edit;
 
 /// Whether the file is of the plain kind whose offsets can all be moved.
@@ -108,7 +109,7 @@ fn saw_every_offset(document: &Document<'_>) -> bool {
     let structure = &document.walk.structure;
     let has_seen = |offset: usize| structure.iter().any(|range| range.contains(&offset));
     let last = memmem::rfind(document.input, b"startxref");
-    let mut subsections = document.chain.sections.iter().flat_map(|section| section.subsections());
+    let mut subsections = document.chain.sections.iter().flat_map(Section::subsections);
     last.is_some_and(has_seen) && subsections.all(|subsection| subsection.starts().take(1).all(has_seen))
 }
 
