@@ -27,6 +27,7 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 from werkzeug.wrappers import Request, Response
 
 seen = Counter()
+last = Counter()
 lock = threading.Lock()
 
 
@@ -59,7 +60,9 @@ def keep(request: Request, name: str) -> Response:
         where = root / name
         where.mkdir(parents=True, exist_ok=True)
         with lock:
-            number = next(number for number in itertools.count(1) if not (where / str(number)).exists())
+            # From the last one on: the numbers before it are taken.
+            numbers = itertools.count(last[name] + 1)
+            number = last[name] = next(number for number in numbers if not (where / str(number)).exists())
             shutil.copytree(staged, where / f".{number}")
             (where / f".{number}").rename(where / str(number))
     return Response(json.dumps({"stored": f"{name}/{number}", "bytes": upload["bytes"]}), mimetype="application/json")
