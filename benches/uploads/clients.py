@@ -1,6 +1,7 @@
 """The vendors' libraries, as a program of theirs would use them: clients.py boto3|oss|cos DESTINATION PATH...
 
-Runs in the clients' environment. The settings are the variables that unlabel itself reads; DESTINATION is BUCKET/PREFIX.
+Runs in the clients' environment. The settings are the variables that unlabel itself reads; DESTINATION is
+BUCKET or BUCKET/FOLDER.
 """
 
 import os
@@ -80,6 +81,6 @@ def at_once(send, items) -> None:
 
 if __name__ == "__main__":
     kind, destination, *paths = sys.argv[1:]
-    bucket, _, prefix = destination.partition("/")
+    bucket, slash, folder = destination.partition("/")
     found = [file for path in map(Path, paths) for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    globals()[kind](bucket, {prefix + path.name: path for path in found})
+    globals()[kind](bucket, {folder + slash + path.name: path for path in found})

@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+#: Objects that both servers remove by one request.
+MOST = 1000
+
 
 class Container:
     """A container of Swift, or a bucket: both servers show their buckets as containers."""
 
     def __init__(self, server: dict):
-        self.server = server
         headers = {"X-Auth-User": server["user"], "X-Auth-Key": server["key"]}
         with urlopen(Request(server["authUrl"], headers=headers)) as answer:
             self.account, self.token = answer.headers["X-Storage-Url"].rstrip("/"), answer.headers["X-Auth-Token"]
@@ -44,9 +46,10 @@ class Container:
         for container in self.list(""):
             name = container["name"]
             if name.startswith(self.name):
-                while entries := self.list(quote(name)):
-                    names = "\n".join(quote(f"{name}/{entry['name']}") for entry in entries)
-                    self.call("POST", "?bulk-delete", names.encode(), {"Content-Type": "text/plain"}).read()
+                names = [quote(f"{name}/{entry['name']}") for entry in self.list(quote(name))]
+                for start in range(0, len(names), MOST):
+                    body = "\n".join(names[start : start + MOST]).encode()
+                    self.call("POST", "?bulk-delete", body, {"Content-Type": "text/plain"}).read()
                 self.call("DELETE", quote(name))
 
     def list(self, container: str) -> list[dict]:
@@ -68,11 +71,11 @@ class Bucket:
     """A bucket of the stores that check signatures. They tell without one what is visible."""
 
     def __init__(self, server: dict, clear):
-        self.server, self.remove, self.files = server, clear, {}
+        self.server, self.remove = server, clear
 
     def make(self) -> str:
         self.prefix = f"bench-{uuid.uuid4().hex[:12]}/"
-        return f"{self.server['bucket']}/{self.prefix}"
+        return self.server["bucket"] + "/" + self.prefix[:-1]
 
     def lengths(self) -> dict[str, int]:
         with urlopen(self.server["stateUrl"]) as answer:
@@ -86,7 +89,8 @@ class Bucket:
         return file_digest(self.files[name])
 
     def clear(self) -> None:
-        self.remove(f"{self.server['bucket']}/{self.prefix}", self.files)
+        if self.lengths():
+            self.remove(self.server["bucket"] + "/" + self.prefix[:-1], self.files)
 
 
 class Folder:
