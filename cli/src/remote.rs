@@ -103,7 +103,7 @@ impl Remote {
         let runtime = self.runtime().map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
         match item {
             Item::Object { objects, key } => {
-                let (source, reader) = runtime.block_on(objects.open(key)).map_err(core_error)?;
+                let (source, reader) = runtime.block_on(objects.open(key)).map_err(Error::from)?;
                 let source = source.with_attached(reader.object().attributes.sites());
                 Ok(Opened { source, reader: Some(reader) })
             }
@@ -111,7 +111,7 @@ impl Remote {
                 #[cfg(feature = "http")]
                 {
                     let source = unlabel_sinks::open_http(config, &self.transfer, limits);
-                    Ok(Opened { source: runtime.block_on(source).map_err(core_error)?, reader: None })
+                    Ok(Opened { source: runtime.block_on(source).map_err(Error::from)?, reader: None })
                 }
                 #[cfg(not(feature = "http"))]
                 {
@@ -122,17 +122,6 @@ impl Remote {
             Item::Path(path) => Ok(Opened { source: crate::input::open(path, limits)?, reader: None }),
         }
     }
-}
-
-/// What the network says, in the words of the core.
-#[expect(clippy::needless_pass_by_value, reason = "for use as `map_err(core_error)`")]
-fn core_error(error: unlabel_sinks::Error) -> Error {
-    use unlabel_sinks::ErrorKind as Kind;
-    let kind = match error.kind() {
-        Kind::Changed => ErrorKind::Changed,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, error.to_string())
 }
 
 /// Inputs at one place.
@@ -230,7 +219,7 @@ impl Iterator for Walk<'_> {
                     let keys = page.entries.into_iter().map(|entry| entry.key).filter(|key| !key.ends_with('/'));
                     self.page.extend(keys);
                 }
-                Err(error) => return Some(Err(core_error(error.doing("cannot list the objects")))),
+                Err(error) => return Some(Err(error.doing("cannot list the objects").into())),
             }
         }
     }

@@ -131,6 +131,12 @@ impl Error {
         self
     }
 
+    /// The same error, of a read of what was there before: what is gone by now has changed.
+    #[cfg(feature = "remote")]
+    pub(crate) fn of_read(self) -> Self {
+        if self.kind == ErrorKind::NotFound { self.of_kind(ErrorKind::Changed) } else { self }
+    }
+
     /// The class of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -184,6 +190,17 @@ impl From<unlabel_core::Error> for Error {
             _ => ErrorKind::Io,
         };
         Self { kind, reason: error.reason().into(), source: None, retry_after: None }
+    }
+}
+
+impl From<Error> for unlabel_core::Error {
+    /// An error of a source across a network, in the words of the core.
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Changed => unlabel_core::ErrorKind::Changed,
+            _ => unlabel_core::ErrorKind::Io,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -164,14 +164,8 @@ impl ReadAt for HttpFile {
     }
 
     fn read_at(&self, range: Range<u64>) -> unlabel_core::Result<Bytes> {
-        let kind = |kind| match kind {
-            ErrorKind::Changed | ErrorKind::NotFound => unlabel_core::ErrorKind::Changed,
-            _ => unlabel_core::ErrorKind::Io,
-        };
         let at = range.start;
-        self.runtime
-            .block_on(self.read(range))
-            .map_err(|error| unlabel_core::Error::new(kind(error.kind()), error.to_string()).at(at))
+        self.runtime.block_on(self.read(range)).map_err(|error| unlabel_core::Error::from(error.of_read()).at(at))
     }
 }
 
