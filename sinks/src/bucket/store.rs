@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use async_trait::async_trait;
 use base64::Engine;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, RANGE};
@@ -13,7 +14,7 @@ use super::answer::{Refusal, bounded, document, etag, number};
 use super::{Bucket, Draft, Vendor, attributes, own, xml};
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Condition, Digest, Limits, Object, Page, Part, PartTag, Store, Stored, Upload};
-use crate::{Attributes, BoxFuture, ObjectRef};
+use crate::{Attributes, ObjectRef};
 
 impl<V: Vendor> Bucket<V> {
     /// A request for one upload.
@@ -23,13 +24,63 @@ impl<V: Vendor> Bucket<V> {
         draft
     }
 
-    async fn put_whole(
-        &self,
-        key: &str,
-        part: &Part,
-        attributes: &Attributes,
-        condition: &Condition,
-    ) -> Result<Stored> {
+    async fn remove(&self, draft: Draft<'_>) -> Result<()> {
+        match self.exchange(draft, None).await? {
+            Ok(_) => Ok(()),
+            // Where the bucket itself is missing, something else is wrong than that the object is gone.
+            Err(Refusal { code, error }) if error.kind() == ErrorKind::NotFound && code != "NoSuchBucket" => Ok(()),
+            Err(refusal) => Err(refusal.error),
+        }
+    }
+
+    async fn look(&self, bucket: &str, key: &str) -> Result<Object> {
+        let draft = Draft { bucket, ..self.draft(Method::HEAD, key) };
+        let answer = self.send(draft, None).await?;
+        let headers = answer.headers();
+        let told = |what: &str| Error::new(ErrorKind::Network, format!("the store did not tell the {what}"));
+        Ok(Object {
+            len: number(headers, "content-length").ok_or_else(|| told("length"))?,
+            etag: etag(headers).ok_or_else(|| told("entity tag"))?,
+            crc64: crc64::<V>(&answer),
+            attributes: attributes::read::<V>(headers),
+        })
+    }
+}
+
+#[async_trait]
+impl<V: Vendor> Store for Bucket<V> {
+    fn limits(&self) -> Limits {
+        V::LIMITS
+    }
+
+    fn digests(&self) -> &'static [Digest] {
+        &[Digest::Md5, Digest::Crc64]
+    }
+
+    fn location(&self, key: &str) -> String {
+        self.address.location(&self.name, key)
+    }
+
+    fn object_ref(&self, key: &str, object: &Object) -> ObjectRef {
+        ObjectRef {
+            store: self.store_name(),
+            bucket: self.name.clone(),
+            key: key.to_owned(),
+            etag: object.etag.clone(),
+            len: object.len,
+        }
+    }
+
+    fn can_copy(&self, from: &ObjectRef) -> bool {
+        from.store == self.store_name()
+    }
+
+    /// Neither vendor says how such a tag is made.
+    fn multipart_etag(&self, _: &[PartTag]) -> Option<String> {
+        None
+    }
+
+    async fn put(&self, key: &str, part: &Part, attributes: &Attributes, condition: &Condition) -> Result<Stored> {
         let mut draft = self.draft(Method::PUT, key);
         attributes::write::<V>(attributes, &mut draft.headers)?;
         condition_of::<V>(condition, &mut draft.headers)?;
@@ -39,7 +90,7 @@ impl<V: Vendor> Bucket<V> {
         Ok(Stored { etag: etag(answer.headers()), is_md5: false, crc64: crc64::<V>(&answer) })
     }
 
-    async fn begin_upload(&self, key: &str, attributes: &Attributes) -> Result<Upload> {
+    async fn begin(&self, key: &str, attributes: &Attributes) -> Result<Upload> {
         let mut draft = self.draft(Method::POST, key);
         draft.query.push(("uploads", String::new()));
         attributes::write::<V>(attributes, &mut draft.headers)?;
@@ -47,7 +98,7 @@ impl<V: Vendor> Bucket<V> {
         Ok(Upload { key: key.to_owned(), id: xml::upload_id(&document)? })
     }
 
-    async fn send_part(&self, upload: &Upload, number: u32, part: &Part) -> Result<PartTag> {
+    async fn put_part(&self, upload: &Upload, number: u32, part: &Part) -> Result<PartTag> {
         let mut draft = self.of_upload(Method::PUT, upload);
         draft.query.push(("partNumber", number.to_string()));
         digest_of(part, &mut draft.headers)?;
@@ -59,7 +110,7 @@ impl<V: Vendor> Bucket<V> {
         Ok(PartTag { number, etag, len: part.len(), key: None })
     }
 
-    async fn copy(&self, upload: &Upload, number: u32, from: &ObjectRef, range: Range<u64>) -> Result<PartTag> {
+    async fn copy_part(&self, upload: &Upload, number: u32, from: &ObjectRef, range: Range<u64>) -> Result<PartTag> {
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return Err(Error::new(ErrorKind::Unsupported, "there is nothing to copy"));
         };
@@ -88,7 +139,13 @@ impl<V: Vendor> Bucket<V> {
         Ok(PartTag { number, etag, len: range.end - range.start, key: None })
     }
 
-    async fn finish(&self, upload: &Upload, parts: &[PartTag], condition: &Condition) -> Result<Stored> {
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: &[PartTag],
+        _: &Attributes,
+        condition: &Condition,
+    ) -> Result<Stored> {
         let mut draft = self.of_upload(Method::POST, upload);
         condition_of::<V>(condition, &mut draft.headers)?;
         draft.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -103,30 +160,20 @@ impl<V: Vendor> Bucket<V> {
         Ok(Stored { etag: xml::completed_etag(&document)?, is_md5: false, crc64 })
     }
 
-    async fn remove(&self, draft: Draft<'_>) -> Result<()> {
-        match self.exchange(draft, None).await? {
-            Ok(_) => Ok(()),
-            // Where the bucket itself is missing, something else is wrong than that the object is gone.
-            Err(Refusal { code, error }) if error.kind() == ErrorKind::NotFound && code != "NoSuchBucket" => Ok(()),
-            Err(refusal) => Err(refusal.error),
-        }
+    async fn abort(&self, upload: &Upload) -> Result<()> {
+        self.remove(self.of_upload(Method::DELETE, upload)).await
     }
 
-    async fn look(&self, bucket: &str, key: &str) -> Result<Object> {
-        let draft = Draft { bucket, ..self.draft(Method::HEAD, key) };
-        let answer = self.send(draft, None).await?;
-        let headers = answer.headers();
-        let told = |what: &str| Error::new(ErrorKind::Network, format!("the store did not tell the {what}"));
-        Ok(Object {
-            len: number(headers, "content-length").ok_or_else(|| told("length"))?,
-            etag: etag(headers).ok_or_else(|| told("entity tag"))?,
-            crc64: crc64::<V>(&answer),
-            attributes: attributes::read::<V>(headers),
-        })
+    async fn head(&self, key: &str) -> Result<Object> {
+        self.look(&self.name, key).await
+    }
+
+    async fn head_ref(&self, object: &ObjectRef) -> Result<Object> {
+        self.look(&object.bucket, &object.key).await
     }
 
     /// Asks for the tags only where there are some: it takes a right of its own.
-    async fn look_at_tags(&self, key: &str) -> Result<Vec<(String, String)>> {
+    async fn tags(&self, key: &str) -> Result<Vec<(String, String)>> {
         let answer = self.send(self.draft(Method::HEAD, key), None).await?;
         if number(answer.headers(), &format!("{}tagging-count", V::PREFIX)).unwrap_or(0) == 0 {
             return Ok(Vec::new());
@@ -137,7 +184,7 @@ impl<V: Vendor> Bucket<V> {
         xml::tags(&document)
     }
 
-    async fn read_range(&self, key: &str, range: Range<u64>, version: &str) -> Result<Bytes> {
+    async fn read(&self, key: &str, range: Range<u64>, version: &str) -> Result<Bytes> {
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return Ok(Bytes::new());
         };
@@ -158,7 +205,7 @@ impl<V: Vendor> Bucket<V> {
         bounded(answer, len).await.map(Bytes::from)
     }
 
-    async fn page(&self, prefix: &str, after: Option<&str>) -> Result<Page> {
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page> {
         let mut draft = self.draft(Method::GET, "");
         draft.query.push(("encoding-type", "url".into()));
         draft.query.push(("max-keys", "1000".into()));
@@ -169,6 +216,10 @@ impl<V: Vendor> Bucket<V> {
             draft.query.push(("marker", after.to_owned()));
         }
         xml::page(&self.ask(draft, None, "ListBucketResult").await?)
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.remove(self.draft(Method::DELETE, key)).await
     }
 }
 
@@ -218,103 +269,4 @@ fn plain(value: &str) -> Result<HeaderValue> {
 #[cold]
 fn untagged(number: u32) -> Error {
     Error::new(ErrorKind::Network, format!("the store gave part {number} no entity tag"))
-}
-
-impl<V: Vendor> Store for Bucket<V> {
-    fn limits(&self) -> Limits {
-        V::LIMITS
-    }
-
-    fn digests(&self) -> &'static [Digest] {
-        &[Digest::Md5, Digest::Crc64]
-    }
-
-    fn location(&self, key: &str) -> String {
-        self.address.location(&self.name, key)
-    }
-
-    fn object_ref(&self, key: &str, object: &Object) -> ObjectRef {
-        ObjectRef {
-            store: self.store_name(),
-            bucket: self.name.clone(),
-            key: key.to_owned(),
-            etag: object.etag.clone(),
-            len: object.len,
-        }
-    }
-
-    fn can_copy(&self, from: &ObjectRef) -> bool {
-        from.store == self.store_name()
-    }
-
-    /// Neither vendor says how such a tag is made.
-    fn multipart_etag(&self, _: &[PartTag]) -> Option<String> {
-        None
-    }
-
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: &'a Part,
-        attributes: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(self.put_whole(key, body, attributes, condition))
-    }
-
-    fn begin<'a>(&'a self, key: &'a str, attributes: &'a Attributes) -> BoxFuture<'a, Result<Upload>> {
-        Box::pin(self.begin_upload(key, attributes))
-    }
-
-    fn put_part<'a>(&'a self, upload: &'a Upload, number: u32, body: &'a Part) -> BoxFuture<'a, Result<PartTag>> {
-        Box::pin(self.send_part(upload, number, body))
-    }
-
-    fn copy_part<'a>(
-        &'a self,
-        upload: &'a Upload,
-        number: u32,
-        from: &'a ObjectRef,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<PartTag>> {
-        Box::pin(self.copy(upload, number, from, range))
-    }
-
-    fn complete<'a>(
-        &'a self,
-        upload: &'a Upload,
-        parts: &'a [PartTag],
-        _: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(self.finish(upload, parts, condition))
-    }
-
-    fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.remove(self.of_upload(Method::DELETE, upload)))
-    }
-
-    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(self.look(&self.name, key))
-    }
-
-    fn tags<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<(String, String)>>> {
-        Box::pin(self.look_at_tags(key))
-    }
-
-    fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(self.look(&object.bucket, &object.key))
-    }
-
-    fn read<'a>(&'a self, key: &'a str, range: Range<u64>, etag: &'a str) -> BoxFuture<'a, Result<Bytes>> {
-        Box::pin(self.read_range(key, range, etag))
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Page>> {
-        Box::pin(self.page(prefix, after))
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.remove(self.draft(Method::DELETE, key)))
-    }
 }

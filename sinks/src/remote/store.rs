@@ -3,13 +3,14 @@
 use std::fmt::{Debug, Display};
 use std::ops::Range;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
 use super::body::hex;
 use super::{Digest, Part};
 use crate::error::Result;
-use crate::{Attributes, BoxFuture, ObjectRef};
+use crate::{Attributes, ObjectRef};
 
 /// One bucket or container of an object store.
 ///
@@ -18,10 +19,11 @@ use crate::{Attributes, BoxFuture, ObjectRef};
 /// container that is not there is `NotFound`, and an unmet [`Condition`] is `Exists` or `Changed`.
 ///
 /// Keys are the exact keys of the store, not encoded.
+#[async_trait]
 pub trait Store: Debug + Display + Send + Sync {
     /// Learns what the other methods need to know: called before each delivery, and cheap once it has succeeded.
-    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
+    async fn prepare(&self) -> Result<()> {
+        Ok(())
     }
 
     /// What the store takes.
@@ -51,62 +53,49 @@ pub trait Store: Debug + Display + Send + Sync {
 
     /// Stores a whole object with one request. The store checks the digest before it makes the object visible where
     /// it can; the answer says what it has.
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: &'a Part,
-        attributes: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>>;
+    async fn put(&self, key: &str, body: &Part, attributes: &Attributes, condition: &Condition) -> Result<Stored>;
 
     /// Begins an object that is sent in parts.
-    fn begin<'a>(&'a self, key: &'a str, attributes: &'a Attributes) -> BoxFuture<'a, Result<Upload>>;
+    async fn begin(&self, key: &str, attributes: &Attributes) -> Result<Upload>;
 
     /// Sends a part. Numbers begin at 1.
-    fn put_part<'a>(&'a self, upload: &'a Upload, number: u32, body: &'a Part) -> BoxFuture<'a, Result<PartTag>>;
+    async fn put_part(&self, upload: &Upload, number: u32, body: &Part) -> Result<PartTag>;
 
     /// Makes a part of bytes that the store has: `range` of `from`, if that is still the version it names.
-    fn copy_part<'a>(
-        &'a self,
-        upload: &'a Upload,
-        number: u32,
-        from: &'a ObjectRef,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<PartTag>>;
+    async fn copy_part(&self, upload: &Upload, number: u32, from: &ObjectRef, range: Range<u64>) -> Result<PartTag>;
 
     /// Makes the object of its parts, in order, visible.
-    fn complete<'a>(
-        &'a self,
-        upload: &'a Upload,
-        parts: &'a [PartTag],
-        attributes: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>>;
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: &[PartTag],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Stored>;
 
     /// Removes everything that was sent for an object that is not to be. Succeeds when there is nothing (any more).
-    fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>>;
+    async fn abort(&self, upload: &Upload) -> Result<()>;
 
     /// What is known of an object without its bytes; its tags come from [`tags`](Self::tags).
-    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>>;
+    async fn head(&self, key: &str) -> Result<Object>;
 
     /// The tags of an object; none where the store has no tags.
-    fn tags<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<(String, String)>>> {
-        let _ = key;
-        Box::pin(std::future::ready(Ok(Vec::new())))
+    async fn tags(&self, _key: &str) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
     }
 
     /// The same as [`head`](Self::head) of an object that [`can_copy`](Self::can_copy) accepts, which may be in another bucket.
-    fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>>;
+    async fn head_ref(&self, object: &ObjectRef) -> Result<Object>;
 
     /// Exactly the bytes of `range` of the version with this `etag`; `Changed` when there is another one now.
-    fn read<'a>(&'a self, key: &'a str, range: Range<u64>, etag: &'a str) -> BoxFuture<'a, Result<Bytes>>;
+    async fn read(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes>;
 
     /// One page of the objects whose key begins with `prefix`, in the order of their keys; `after` is
     /// [`Page::next`] of the page before.
-    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Page>>;
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page>;
 
     /// Removes an object. Succeeds when it is not there.
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
+    async fn delete(&self, key: &str) -> Result<()>;
 }
 
 fn multipart_etag(parts: &[PartTag]) -> Option<String> {

@@ -28,6 +28,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use reqwest::header::HeaderValue;
@@ -39,7 +40,7 @@ use self::segments::Uploads;
 use self::wire::Info;
 use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Condition, Limits, Object, Objects, Page, Part, PartTag, Store, Stored, Transfer, Upload, client};
-use crate::{Attributes, BoxFuture, ObjectRef, Secret, SwiftConfig, SwiftLogin};
+use crate::{Attributes, ObjectRef, Secret, SwiftConfig, SwiftLogin};
 
 /// A container of Swift.
 ///
@@ -196,9 +197,10 @@ fn sensitive(secret: &Secret) -> Result<HeaderValue> {
     Ok(value)
 }
 
+#[async_trait]
 impl Store for Swift {
-    fn prepare(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.learn())
+    async fn prepare(&self) -> Result<()> {
+        self.learn().await
     }
 
     fn limits(&self) -> Limits {
@@ -239,66 +241,54 @@ impl Store for Swift {
         Some(wire::large_etag(parts.iter().map(|part| part.etag.as_str())))
     }
 
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        body: &'a Part,
-        attributes: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(async move { self.put_object(self.meant(key)?, body, attributes, condition).await })
+    async fn put(&self, key: &str, body: &Part, attributes: &Attributes, condition: &Condition) -> Result<Stored> {
+        self.put_object(self.meant(key)?, body, attributes, condition).await
     }
 
-    fn begin<'a>(&'a self, key: &'a str, _: &'a Attributes) -> BoxFuture<'a, Result<Upload>> {
-        Box::pin(async move { self.begin_segments(self.meant(key)?).await })
+    async fn begin(&self, key: &str, _: &Attributes) -> Result<Upload> {
+        self.begin_segments(self.meant(key)?).await
     }
 
-    fn put_part<'a>(&'a self, upload: &'a Upload, number: u32, body: &'a Part) -> BoxFuture<'a, Result<PartTag>> {
-        Box::pin(self.put_segment(upload, number, body))
+    async fn put_part(&self, upload: &Upload, number: u32, body: &Part) -> Result<PartTag> {
+        self.put_segment(upload, number, body).await
     }
 
-    fn copy_part<'a>(
-        &'a self,
-        upload: &'a Upload,
-        number: u32,
-        from: &'a ObjectRef,
-        range: Range<u64>,
-    ) -> BoxFuture<'a, Result<PartTag>> {
-        Box::pin(self.copy_segment(upload, number, from, range))
+    async fn copy_part(&self, upload: &Upload, number: u32, from: &ObjectRef, range: Range<u64>) -> Result<PartTag> {
+        self.copy_segment(upload, number, from, range).await
     }
 
-    fn complete<'a>(
-        &'a self,
-        upload: &'a Upload,
-        parts: &'a [PartTag],
-        attributes: &'a Attributes,
-        condition: &'a Condition,
-    ) -> BoxFuture<'a, Result<Stored>> {
-        Box::pin(self.put_manifest(upload, parts, attributes, condition))
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: &[PartTag],
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<Stored> {
+        self.put_manifest(upload, parts, attributes, condition).await
     }
 
-    fn abort<'a>(&'a self, upload: &'a Upload) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.remove_upload(upload))
+    async fn abort(&self, upload: &Upload) -> Result<()> {
+        self.remove_upload(upload).await
     }
 
-    fn head<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(async move { Ok(self.look(&self.place.container, self.meant(key)?).await?.object) })
+    async fn head(&self, key: &str) -> Result<Object> {
+        Ok(self.look(&self.place.container, self.meant(key)?).await?.object)
     }
 
-    fn head_ref<'a>(&'a self, object: &'a ObjectRef) -> BoxFuture<'a, Result<Object>> {
-        Box::pin(async move { Ok(self.look(&object.bucket, self.meant(&object.key)?).await?.object) })
+    async fn head_ref(&self, object: &ObjectRef) -> Result<Object> {
+        Ok(self.look(&object.bucket, self.meant(&object.key)?).await?.object)
     }
 
-    fn read<'a>(&'a self, key: &'a str, range: Range<u64>, etag: &'a str) -> BoxFuture<'a, Result<Bytes>> {
-        Box::pin(async move { self.read_range(self.meant(key)?, range, etag).await })
+    async fn read(&self, key: &str, range: Range<u64>, etag: &str) -> Result<Bytes> {
+        self.read_range(self.meant(key)?, range, etag).await
     }
 
-    fn list<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Page>> {
-        Box::pin(self.list_page(prefix, after))
+    async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page> {
+        self.list_page(prefix, after).await
     }
 
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.delete_object(self.meant(key)?).await })
+    async fn delete(&self, key: &str) -> Result<()> {
+        self.delete_object(self.meant(key)?).await
     }
 }
 
