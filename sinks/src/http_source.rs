@@ -12,7 +12,7 @@ use unlabel_core::{Limits, ReadAt, Source};
 
 use crate::config::{HttpUploadConfig, Transfer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Patience, Retry, client, status_error};
+use crate::remote::{Retry, client, status_error};
 
 /// What the first request asks for.
 const FIRST: u64 = 64 << 10;
@@ -110,16 +110,12 @@ impl HttpFile {
         }
     }
 
-    fn patience(&self) -> Patience<'_> {
-        Patience { limit: self.transfer.stall_timeout, moving: None }
-    }
-
     async fn request(&self, range: Range<u64>) -> Result<Response> {
-        Retry::new(&self.transfer).run(self.patience(), || self.send(Some(&range))).await
+        Retry::new(&self.transfer).run(|| self.send(Some(&range))).await
     }
 
     async fn whole(&self) -> Result<Response> {
-        Retry::new(&self.transfer).run(self.patience(), || self.send(None)).await
+        Retry::new(&self.transfer).run(|| self.send(None)).await
     }
 
     async fn collect(&self, mut answer: Response, limit: u64) -> Result<Bytes> {
@@ -154,7 +150,7 @@ impl HttpFile {
                 Err(Error::new(ErrorKind::Network, "the answer broke off"))
             }
         };
-        Retry::new(&self.transfer).run(self.patience(), read).await
+        Retry::new(&self.transfer).run(read).await
     }
 }
 

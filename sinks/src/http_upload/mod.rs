@@ -26,7 +26,7 @@ use url::Url;
 
 use self::form::Form;
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Part, Patience, Retry, Transfer, client, status_error};
+use crate::remote::{Part, Retry, Transfer, client, status_error};
 use crate::{BoxFuture, HttpUploadConfig, PutOptions, Receipt, Sink, UploadForm, name};
 
 /// A server that takes uploads.
@@ -98,26 +98,21 @@ impl HttpUpload {
         let part = Part::whole(payload);
         let form = (self.form == UploadForm::Multipart).then(|| Form::new(name, self.metadata.as_deref()));
         let headers = self.headers_of(options, form.as_ref())?;
-        let moving = || part.sent();
-        let patience = Patience { limit: self.transfer.stall_timeout, moving: Some(&moving) };
-        let answer = retry.run(patience, || self.send(&target, &headers, &part, form.as_ref())).await;
+        let answer = retry.run_sending(&part, || self.send(&target, &headers, &part, form.as_ref())).await;
         let answer = answer.map_err(|error| match error.kind() {
             ErrorKind::Changed if options.create_only => exists(retry.attempts()),
             _ => error,
         })?;
         let etag = answer.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         Ok(Receipt {
-            location: shown(&target),
-            bytes: payload.len(),
-            bytes_written: payload.len(),
             etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
             attempts: retry.attempts(),
+            ..Receipt::new(shown(&target), payload.len())
         })
     }
 
     /// Asks whether there is an object. A server that does not answer such questions is not asked.
     async fn is_absent(&self, retry: &Retry<'_>, target: &Url) -> Result<()> {
-        let patience = Patience { limit: self.transfer.stall_timeout, moving: None };
         let head = || async {
             let answer = self.client.head(target.clone()).headers(self.headers.clone()).send().await?;
             match answer.status().as_u16() {
@@ -126,7 +121,7 @@ impl HttpUpload {
                 _ => Err(status_error(answer).await.0),
             }
         };
-        retry.run(patience, head).await
+        retry.run(head).await
     }
 
     fn headers_of(&self, options: &PutOptions, form: Option<&Form>) -> Result<HeaderMap> {

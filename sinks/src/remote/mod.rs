@@ -23,8 +23,6 @@ pub use body::{Digest, Digests, Part};
 pub(crate) use client::{client, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
-#[cfg(feature = "http")]
-pub(crate) use retry::Patience;
 pub(crate) use retry::{Retry, retry_after};
 
 pub use store::{Condition, Entry, Limits, Object, Page, PartTag, Store, Stored, Upload};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use unlabel_core::{Payload, Source};
 
-use super::retry::Patience;
 use super::upload::{self, Piece};
 use super::{Condition, Object, ObjectReader, Page, Part, Retry, Store, Stored, Transfer};
 use crate::error::{Error, ErrorKind, Result};
@@ -79,7 +78,7 @@ impl Objects {
     /// # Errors
     /// [`ErrorKind::NotFound`] when it is not there, and what its store answers.
     pub async fn head(&self, key: &str) -> Result<Object> {
-        Retry::new(&self.transfer).run(self.patience(), || self.store.head(key)).await
+        Retry::new(&self.transfer).run(|| self.store.head(key)).await
     }
 
     /// One page of the objects whose keys begin with `prefix`; see [`Store::list`].
@@ -87,7 +86,7 @@ impl Objects {
     /// # Errors
     /// What the store answers.
     pub async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Page> {
-        Retry::new(&self.transfer).run(self.patience(), || self.store.list(prefix, after)).await
+        Retry::new(&self.transfer).run(|| self.store.list(prefix, after)).await
     }
 
     /// Removes the object `key`, if it is there.
@@ -95,7 +94,7 @@ impl Objects {
     /// # Errors
     /// What the store answers.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        Retry::new(&self.transfer).run(self.patience(), || self.store.delete(key)).await
+        Retry::new(&self.transfer).run(|| self.store.delete(key)).await
     }
 
     /// The object `key` as a source that is read by ranges. The source blocks: use it on a thread that may.
@@ -104,22 +103,18 @@ impl Objects {
     /// As [`head`](Self::head).
     pub async fn open(&self, key: &str) -> Result<(Source, Arc<ObjectReader>)> {
         let mut object = self.head(key).await?;
-        object.attributes.tags = Retry::new(&self.transfer).run(self.patience(), || self.store.tags(key)).await?;
+        object.attributes.tags = Retry::new(&self.transfer).run(|| self.store.tags(key)).await?;
         let reader = ObjectReader::new(Arc::clone(&self.store), key.to_owned(), object, self.transfer.clone());
         let reader = Arc::new(reader);
         let source = Source::remote(Arc::<ObjectReader>::clone(&reader)).with_name(key);
         Ok((source, reader))
     }
 
-    fn patience(&self) -> Patience<'_> {
-        Patience { limit: self.transfer.stall_timeout, moving: None }
-    }
-
     async fn deliver(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
         let key = self.key(name)?;
         payload.source().verify_unchanged()?;
         let retry = Retry::new(&self.transfer);
-        retry.run(self.patience(), || self.store.prepare()).await?;
+        retry.run(|| self.store.prepare()).await?;
         let condition = match &options.if_match {
             Some(etag) => Condition::Matches(etag.clone()),
             None if options.create_only => Condition::Absent,
@@ -130,11 +125,10 @@ impl Objects {
             Delivery { store: &self.store, key: &key, payload, options, condition, transfer: &self.transfer, retry };
         let (stored, bytes_written) = delivery.send().await?;
         Ok(Receipt {
-            location: self.store.location(&key),
-            bytes: payload.len(),
             bytes_written,
             etag: stored.etag,
             attempts: delivery.retry.attempts(),
+            ..Receipt::new(self.store.location(&key), payload.len())
         })
     }
 
@@ -143,7 +137,7 @@ impl Objects {
         if *condition == Condition::None {
             return Ok(());
         }
-        meets(condition, retry.run(self.patience(), || self.store.head(key)).await)
+        meets(condition, retry.run(|| self.store.head(key)).await)
     }
 }
 
@@ -213,9 +207,7 @@ impl Delivery<'_> {
             .conditionally(|condition| {
                 let part = part.clone();
                 async move {
-                    let moving = || part.sent();
-                    let patience = Patience { limit: self.transfer.stall_timeout, moving: Some(&moving) };
-                    self.retry.run(patience, || self.store.put(self.key, &part, attributes, condition)).await
+                    self.retry.run_sending(&part, || self.store.put(self.key, &part, attributes, condition)).await
                 }
             })
             .await;
@@ -265,11 +257,7 @@ impl Delivery<'_> {
     }
 
     pub(super) async fn head(&self) -> Result<Object> {
-        self.retry.run(self.patience(), || self.store.head(self.key)).await
-    }
-
-    pub(super) fn patience(&self) -> Patience<'_> {
-        Patience { limit: self.transfer.stall_timeout, moving: None }
+        self.retry.run(|| self.store.head(self.key)).await
     }
 
     /// After an answer that was lost, or an object that stands where ours should: looks whether it is ours.
@@ -306,7 +294,7 @@ impl Delivery<'_> {
     /// Removes an object that is not what was sent.
     pub(super) async fn withdraw(&self, reason: &str) -> Error {
         let error = Error::new(ErrorKind::Checksum, reason.to_owned());
-        match self.retry.run(self.patience(), || self.store.delete(self.key)).await {
+        match self.retry.run(|| self.store.delete(self.key)).await {
             Ok(()) => error,
             Err(delete) => error.doing(&format!("it could not be removed again ({delete})")),
         }

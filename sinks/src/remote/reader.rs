@@ -8,7 +8,6 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use unlabel_core::ReadAt;
 
-use super::retry::Patience;
 use super::{Object, Retry, Store, Transfer};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,9 +42,8 @@ impl ObjectReader {
             return Ok(Bytes::new());
         }
         let len = range.end - range.start;
-        let patience = Patience { limit: self.transfer.stall_timeout, moving: None };
         let bytes = Retry::new(&self.transfer)
-            .run(patience, || async {
+            .run(|| async {
                 let bytes = self.store.read(&self.key, range.clone(), &self.object.etag).await?;
                 if bytes.len() as u64 == len {
                     return Ok(bytes);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::Transfer;
+use super::{Part, Transfer};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Repeats the requests of one delivery and counts how often it had to.
@@ -23,9 +23,33 @@ impl<'t> Retry<'t> {
         self.repeated.load(Ordering::Relaxed) + 1
     }
 
-    /// Makes a request until it succeeds, fails for good, or was made often enough. A request that is not over after
-    /// `patience` counts as failed; where bytes move, `patience` begins anew with each.
-    pub(crate) async fn run<T, F>(&self, patience: Patience<'_>, mut request: impl FnMut() -> F) -> Result<T>
+    /// Makes a request until it succeeds, fails for good, or was made often enough. A request without an answer in time
+    /// counts as failed.
+    pub(crate) async fn run<T, F>(&self, request: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.repeat(Patience { limit: self.transfer.stall_timeout, moving: None }, request).await
+    }
+
+    /// The same for a request that carries `part`: the time begins anew whenever bytes of it move.
+    pub(crate) async fn run_sending<T, F>(&self, part: &Part, request: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let moving = || part.sent();
+        self.repeat(Patience { limit: self.transfer.stall_timeout, moving: Some(&moving) }, request).await
+    }
+
+    /// The same for work that a store may take its time for: to copy, or to put a long object together.
+    pub(crate) async fn run_slow<T, F>(&self, request: impl FnMut() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.repeat(Patience { limit: self.transfer.stall_timeout * 5, moving: None }, request).await
+    }
+
+    async fn repeat<T, F>(&self, patience: Patience<'_>, mut request: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -53,11 +77,11 @@ impl<'t> Retry<'t> {
 
 /// How long to wait for an answer.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience<'p> {
+struct Patience<'p> {
     /// The longest time without a sign of life.
-    pub(crate) limit: Duration,
+    limit: Duration,
     /// Counts bytes that move; a change is a sign of life.
-    pub(crate) moving: Option<&'p (dyn Fn() -> u64 + Sync)>,
+    moving: Option<&'p (dyn Fn() -> u64 + Sync)>,
 }
 
 impl Patience<'_> {
@@ -106,13 +130,11 @@ mod tests {
         }
     }
 
-    const PATIENT: Patience<'_> = Patience { limit: Duration::from_secs(5), moving: None };
-
     #[test]
     fn what_can_be_mended_by_waiting_is_tried_again() {
         let (transfer, calls) = (quick(), AtomicU64::new(0));
         let retry = Retry::new(&transfer);
-        let answer = run(retry.run(PATIENT, async || match calls.fetch_add(1, Ordering::Relaxed) {
+        let answer = run(retry.run(async || match calls.fetch_add(1, Ordering::Relaxed) {
             0 | 1 => Err(Error::new(ErrorKind::Unavailable, "busy")),
             _ => Ok(7),
         }));
@@ -124,7 +146,7 @@ mod tests {
         for (kind, made) in [(ErrorKind::Denied, 1), (ErrorKind::Unavailable, 4)] {
             let (transfer, calls) = (quick(), AtomicU64::new(0));
             let retry = Retry::new(&transfer);
-            let answer: Result<()> = run(retry.run(PATIENT, async || {
+            let answer: Result<()> = run(retry.run(async || {
                 calls.fetch_add(1, Ordering::Relaxed);
                 Err(Error::new(kind, "no"))
             }));
@@ -138,13 +160,13 @@ mod tests {
         let transfer = Transfer { attempts: 1, ..quick() };
         let limit = Duration::from_millis(20);
         let silent = Patience { limit, moving: None };
-        let answer: Result<()> = run(Retry::new(&transfer).run(silent, std::future::pending));
+        let answer: Result<()> = run(Retry::new(&transfer).repeat(silent, std::future::pending));
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Timeout);
 
         let moved = AtomicU64::new(0);
         let moving = || moved.fetch_add(1, Ordering::Relaxed);
         let slow = Patience { limit, moving: Some(&moving) };
-        let answer = run(Retry::new(&transfer).run(slow, async || {
+        let answer = run(Retry::new(&transfer).repeat(slow, async || {
             tokio::time::sleep(limit * 5).await;
             Ok(())
         }));

@@ -10,7 +10,6 @@ use tokio::runtime::Handle;
 use unlabel_core::{Payload, Segment};
 
 use super::objects::Delivery;
-use super::retry::Patience;
 use super::{Limits, Object, Part, PartTag, Store, Stored, Transfer, Upload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, ObjectRef};
@@ -110,14 +109,14 @@ const COPY_SIZE: u64 = 512 << 20;
 /// Sends the parts and makes the object visible; after a failure nothing of it is left.
 pub(super) async fn run(delivery: &Delivery<'_>, pieces: &[Piece], origin: Option<&ObjectRef>) -> Result<Stored> {
     let Delivery { store, key, options, retry, .. } = delivery;
-    let upload = retry.run(delivery.patience(), || store.begin(key, &options.attributes)).await?;
+    let upload = retry.run(|| store.begin(key, &options.attributes)).await?;
     let pending = Pending { store: Arc::clone(store), upload: Some(upload.clone()), runtime: Handle::current() };
     match finish(delivery, &upload, pieces, origin).await {
         Ok(stored) => {
             pending.keep();
             Ok(stored)
         }
-        Err(error) => match retry.run(delivery.patience(), || store.abort(&upload)).await {
+        Err(error) => match retry.run(|| store.abort(&upload)).await {
             Ok(()) => {
                 pending.keep();
                 Err(error)
@@ -148,13 +147,11 @@ async fn finish(
         verify_origin(delivery, origin).await?;
     }
 
-    // A store may take its time to put a long object together.
-    let patience = Patience { limit: delivery.transfer.stall_timeout * 5, moving: None };
     let attributes = &delivery.options.attributes;
     let parts = parts.as_slice();
     let stored = delivery
         .conditionally(|condition| {
-            delivery.retry.run(patience, move || store.complete(upload, parts, attributes, condition))
+            delivery.retry.run_slow(move || store.complete(upload, parts, attributes, condition))
         })
         .await;
     let expected = store.multipart_etag(parts);
@@ -190,19 +187,16 @@ async fn send(
     piece: &Piece,
     origin: Option<&ObjectRef>,
 ) -> Result<Sent> {
-    let Delivery { store, payload, retry, transfer, .. } = delivery;
+    let Delivery { store, payload, retry, .. } = delivery;
     match (piece, origin) {
         (Piece::Send(range), _) => {
             let part = Part::new(payload, range.clone());
             part.digest(store.digests()).await?;
-            let moving = || part.sent();
-            let patience = Patience { limit: transfer.stall_timeout, moving: Some(&moving) };
-            let tag = retry.run(patience, || store.put_part(upload, number, &part)).await?;
+            let tag = retry.run_sending(&part, || store.put_part(upload, number, &part)).await?;
             Ok((tag, part.digests().crc64))
         }
         (Piece::Copy(range), Some(origin)) => {
-            let patience = Patience { limit: transfer.stall_timeout * 5, moving: None };
-            let tag = retry.run(patience, || store.copy_part(upload, number, origin, range.clone())).await?;
+            let tag = retry.run_slow(|| store.copy_part(upload, number, origin, range.clone())).await?;
             Ok((tag, None))
         }
         (Piece::Copy(_), None) => Err(Error::new(ErrorKind::Unsupported, "nothing to copy from")),
@@ -211,7 +205,7 @@ async fn send(
 
 /// Some stores ignore the condition on the original of a copy: look again before anything is visible.
 async fn verify_origin(delivery: &Delivery<'_>, origin: &ObjectRef) -> Result<()> {
-    let now = delivery.retry.run(delivery.patience(), || delivery.store.head_ref(origin)).await?;
+    let now = delivery.retry.run(|| delivery.store.head_ref(origin)).await?;
     if now.etag == origin.etag && now.len == origin.len {
         return Ok(());
     }
