@@ -3,11 +3,26 @@
 use std::sync::Arc;
 
 use crate::config::{StoreConfig, Transfer};
-use crate::error::{Error, ErrorKind, Result};
-use crate::{HttpUploadConfig, SendBack, Sink, Stdout, StoredObject};
+use crate::error::Result;
+use crate::{SendBack, Sink, Stdout, StoredObject};
 
 #[cfg(feature = "remote")]
 use crate::remote::{Objects, Store};
+
+/// What is made `of` some variables, or, in a build without its feature, an error that says so.
+macro_rules! if_built {
+    ($feature:literal, $kind:expr, $made:expr, of $($part:ident),+) => {{
+        #[cfg(feature = $feature)]
+        {
+            Ok(Arc::new($made))
+        }
+        #[cfg(not(feature = $feature))]
+        {
+            let _ = ($(&$part),+);
+            Err(crate::Error::new(crate::ErrorKind::Unsupported, format!("`{}` is not part of this build", $kind)))
+        }
+    }};
+}
 
 impl SendBack {
     /// The sink that is meant. For [`Response`](Self::Response) outside a server: standard output.
@@ -15,11 +30,13 @@ impl SendBack {
     /// Nothing is connected yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when this build has no such sink, [`ErrorKind::Config`] when a setting is wrong.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when this build has no such sink, [`ErrorKind::Config`](crate::ErrorKind::Config) when a setting is wrong.
     pub fn into_sink(self, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
         match self {
             Self::Response => Ok(Arc::new(Stdout::new())),
-            Self::HttpUpload(config) => http_upload(config, transfer),
+            Self::HttpUpload(config) => {
+                if_built!("http", "httpUpload", crate::HttpUpload::new(config, transfer.clone())?, of config, transfer)
+            }
             Self::Store(object) => object.into_sink(transfer),
         }
     }
@@ -31,13 +48,7 @@ impl StoredObject {
     /// # Errors
     /// As [`SendBack::into_sink`].
     pub fn into_sink(self, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
-        #[cfg(feature = "remote")]
-        return Ok(Arc::new(self.objects(transfer)?));
-        #[cfg(not(feature = "remote"))]
-        {
-            let _ = transfer;
-            Err(missing(self.store.kind()))
-        }
+        if_built!("remote", self.store.kind(), self.objects(transfer)?, of transfer)
     }
 
     /// The store, at this object.
@@ -85,39 +96,18 @@ impl StoreConfig {
     #[cfg(feature = "remote")]
     pub fn connect(&self, transfer: &Transfer) -> Result<Arc<dyn Store>> {
         match self {
-            #[cfg(feature = "s3")]
-            Self::S3(config) => Ok(Arc::new(crate::S3::new(config.clone(), transfer)?)),
-            #[cfg(feature = "swift")]
-            Self::Swift(config) => Ok(Arc::new(crate::Swift::new(config.clone(), transfer)?)),
-            #[cfg(feature = "oss")]
-            Self::Oss(config) => Ok(Arc::new(crate::Oss::new(config.clone(), transfer)?)),
-            #[cfg(feature = "cos")]
-            Self::Cos(config) => Ok(Arc::new(crate::Cos::new(config.clone(), transfer)?)),
-            #[allow(unreachable_patterns, reason = "reached in builds that leave a sink out")]
-            other => {
-                let _ = transfer;
-                Err(missing(other.kind()))
+            Self::S3(config) => {
+                if_built!("s3", "s3", crate::S3::new(config.clone(), transfer)?, of config, transfer)
+            }
+            Self::Swift(config) => {
+                if_built!("swift", "swift", crate::Swift::new(config.clone(), transfer)?, of config, transfer)
+            }
+            Self::Oss(config) => {
+                if_built!("oss", "oss", crate::Oss::new(config.clone(), transfer)?, of config, transfer)
+            }
+            Self::Cos(config) => {
+                if_built!("cos", "cos", crate::Cos::new(config.clone(), transfer)?, of config, transfer)
             }
         }
     }
-}
-
-/// The sink of an upload over HTTP.
-///
-/// # Errors
-/// As [`SendBack::into_sink`].
-pub(crate) fn http_upload(config: HttpUploadConfig, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
-    #[cfg(feature = "http")]
-    return Ok(Arc::new(crate::HttpUpload::new(config, transfer.clone())?));
-    #[cfg(not(feature = "http"))]
-    {
-        let _ = (config, transfer);
-        Err(missing("httpUpload"))
-    }
-}
-
-#[cold]
-#[allow(dead_code, reason = "used in builds that leave a sink out")]
-fn missing(kind: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("`{kind}` is not part of this build"))
 }

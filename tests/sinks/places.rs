@@ -35,18 +35,20 @@ pub(crate) trait Place: Send + Sync {
 
 /// One of each. A sink to come adds itself here.
 pub(crate) fn places() -> Vec<Box<dyn Place>> {
-    let mut places = local_places();
-    #[cfg(feature = "oss")]
-    places.push(Box::new(crate::buckets::InBucket::oss()));
-    #[cfg(feature = "cos")]
-    places.push(Box::new(crate::buckets::InBucket::cos()));
-    #[cfg(feature = "http")]
-    places.extend(crate::http::places());
-    #[cfg(feature = "s3")]
-    places.extend(crate::s3::places());
-    #[cfg(feature = "swift")]
-    places.extend(crate::swift::places());
-    places
+    let places = [
+        local_places(),
+        #[cfg(feature = "oss")]
+        vec![Box::new(crate::buckets::InBucket::oss())],
+        #[cfg(feature = "cos")]
+        vec![Box::new(crate::buckets::InBucket::cos())],
+        #[cfg(feature = "http")]
+        crate::http::places(),
+        #[cfg(feature = "s3")]
+        crate::s3::places(),
+        #[cfg(feature = "swift")]
+        crate::swift::places(),
+    ];
+    places.into_iter().flatten().collect()
 }
 
 /// Those that need no server.
