@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::plan::Edit;
-use crate::scan::Scan;
-use crate::survey::{KeyCase, Planned};
+use crate::scan::{Class, Scan};
+use crate::survey::{KeyCase, Kind, Planned};
 
 /// `key=value` is a label; a leading `s` before `:` signs it, `p` protects it, `x` cannot be planned, `.` makes it a
 /// standard field. Other lines: `%file`, `%hidden` are guards, `#…` slack, `+…` other metadata,

@@ -1,18 +1,23 @@
 //! The embedded interface: from a source to cleaned bytes and a report.
 
+mod attached;
+mod builder;
+mod residue;
+
+use self::attached::Attached;
+pub use self::builder::EngineBuilder;
+use self::residue::{copy_of, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
-use crate::label::Label;
 use crate::limits::Limits;
-use crate::needles::{Half, Needles};
 use crate::payload::Payload;
 use crate::plan::{Layout, Plan};
 use crate::report::{Left, Outcome, Report};
-use crate::scan::{Class, Hit, Proof};
+use crate::scan::{Hit, Proof};
 use crate::selector::Selector;
 use crate::source::Source;
 use crate::summary::label_reports;
-use crate::survey::{Barrier, Findings, Guard, Kind, Removal, Scope, Site, Survey};
+use crate::survey::{Barrier, Findings, Guard, Removal, Scope, Site, Survey};
 use crate::verify::verify;
 
 /// Removes chosen labels from sources.
@@ -43,131 +48,6 @@ pub struct Engine {
     allow_signed: bool,
     allow_partial: bool,
     limits: Limits,
-}
-
-/// Settings of an [`Engine`]. Every one has a default but the labels, of which there must be at least one.
-#[derive(Debug, Default)]
-pub struct EngineBuilder {
-    take: Vec<Take>,
-    keep: Vec<String>,
-    ignore_value: bool,
-    layout: Layout,
-    proof: Proof,
-    allow_signed: bool,
-    allow_partial: bool,
-    limits: Limits,
-}
-
-#[derive(Debug)]
-enum Take {
-    Rule(String),
-    Label(Label),
-    All,
-}
-
-impl EngineBuilder {
-    /// Removes what this rule names, written as [`Selector`] documents: `id`, `id=8888`, `MSIP_*`, `/^x-/`, `@msip`,
-    /// `exif:ImageDescription`.
-    #[must_use]
-    pub fn label(mut self, rule: impl Into<String>) -> Self {
-        self.take.push(Take::Rule(rule.into()));
-        self
-    }
-
-    /// Removes these literal labels, whose keys are never patterns.
-    #[must_use]
-    pub fn labels(mut self, labels: impl IntoIterator<Item = Label>) -> Self {
-        self.take.extend(labels.into_iter().map(Take::Label));
-        self
-    }
-
-    /// Removes every custom label. Default false.
-    #[must_use]
-    pub fn all(mut self, all: bool) -> Self {
-        if all {
-            self.take.push(Take::All);
-        }
-        self
-    }
-
-    /// Holds back what this rule names, whatever else names it.
-    #[must_use]
-    pub fn keep(mut self, rule: impl Into<String>) -> Self {
-        self.keep.push(rule.into());
-        self
-    }
-
-    /// Ignores the values that labels name. Default false.
-    #[must_use]
-    pub fn ignore_value(mut self, ignore: bool) -> Self {
-        self.ignore_value = ignore;
-        self
-    }
-
-    /// How the result relates to the offsets of the input. Default [`Layout::Preserve`].
-    #[must_use]
-    pub fn layout(mut self, layout: Layout) -> Self {
-        self.layout = layout;
-        self
-    }
-
-    /// How much of the result is searched before it is handed out. Default [`Proof::Structural`].
-    #[must_use]
-    pub fn proof(mut self, proof: Proof) -> Self {
-        self.proof = proof;
-        self
-    }
-
-    /// Edits signed files too; the signature is then broken, and the report says so. Default false.
-    #[must_use]
-    pub fn allow_signed(mut self, allow: bool) -> Self {
-        self.allow_signed = allow;
-        self
-    }
-
-    /// Hands out the result although some sites had to stay. Default false.
-    #[must_use]
-    pub fn allow_partial(mut self, allow: bool) -> Self {
-        self.allow_partial = allow;
-        self
-    }
-
-    /// Bounds on what one file may cost.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// The engine.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] when no label is named, a key is empty, or an expression is invalid.
-    pub fn build(self) -> Result<Engine> {
-        let mut selector = Selector::default();
-        for take in self.take {
-            match take {
-                Take::Rule(rule) => selector.take(&rule)?,
-                Take::Label(label) => selector.take_label(label)?,
-                Take::All => selector.take_all(),
-            }
-        }
-        for rule in &self.keep {
-            selector.keep(rule)?;
-        }
-        if selector.rules().is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "no label named"));
-        }
-        selector.ignore_value(self.ignore_value);
-        Ok(Engine {
-            selector,
-            layout: self.layout,
-            proof: self.proof,
-            allow_signed: self.allow_signed,
-            allow_partial: self.allow_partial,
-            limits: self.limits,
-        })
-    }
 }
 
 /// What a survey of a file lists.
@@ -264,7 +144,7 @@ impl Engine {
         report.proof = self.proof;
 
         let chosen: Vec<usize> = positions(&findings.sites, |site| self.selector.choose(site).is_taken());
-        let attached = self.attached(source.attached(), findings.sites.len());
+        let attached = Attached::choose(&self.selector, source.attached(), findings.sites.len());
         let hidden = self.standing(&findings.guards, Scope::Hidden);
         let (blocked, removable) = self.sort_out(findings, &chosen);
         if chosen.is_empty() || removable.is_empty() {
@@ -322,18 +202,6 @@ impl Engine {
         }
         report.bytes_out = payload.len();
         Cleaned { report, payload: Some(payload), detached }
-    }
-
-    /// Which of the labels beside the bytes go. Nothing signs or encrypts them, so only their own barrier holds them.
-    fn attached(&self, sites: &[Site], inside: usize) -> Attached {
-        let mut attached = Attached::default();
-        for index in positions(sites, |site| self.selector.choose(site).is_taken()) {
-            match sites.get(index).and_then(|site| site.barrier.clone()) {
-                Some(barrier) => attached.left.push((inside + index, barrier)),
-                None => attached.detached.push(index),
-            }
-        }
-        attached
     }
 
     /// Plans the removal and verifies its result.
@@ -418,46 +286,6 @@ impl Engine {
     }
 }
 
-/// Values of at least this many bytes are no word that other metadata has by chance, as `true`, `2010` or `Standard`
-/// are.
-const TELLING: usize = 12;
-
-/// Whether a hit is a trace of the label.
-///
-/// What stands in the document itself never is. In bytes that no reader looks at, everything is: it is an old copy. In
-/// other described places (a maker note, a part of another program) the same words may be another fact: for a standard
-/// field, which was meant by its address, they are; for a custom label they are unless its key is there, or the value
-/// is too long for a coincidence.
-fn is_residue(hit: &Hit, findings: &Findings) -> bool {
-    let is_label = |site: &Site| {
-        let is_telling = site.value.as_ref().is_some_and(|value| value.len() >= TELLING);
-        site.kind != Kind::Standard && (hit.half == Half::Key || hit.is_paired || is_telling)
-    };
-    match hit.class {
-        Class::Slack => true,
-        Class::Metadata => findings.sites.iter().find(|site| site.address == hit.label).is_none_or(is_label),
-        Class::Content => false,
-    }
-}
-
-fn copy_of(hit: &Hit, why: &str) -> Left {
-    Left {
-        what: hit.label.clone(),
-        place: hit.place.clone(),
-        offset: hit.offset,
-        reason: format!("a copy of its {}, {why}", hit.half.name()),
-    }
-}
-
-/// What becomes of the labels beside the bytes.
-#[derive(Debug, Default)]
-struct Attached {
-    /// Those that go, by their index among the attached sites.
-    detached: Vec<usize>,
-    /// Those that were chosen and stay, by their index after the sites of the bytes.
-    left: Vec<(usize, Barrier)>,
-}
-
 struct Removed {
     payload: Payload,
     hits: Vec<Hit>,
@@ -487,21 +315,6 @@ fn overrides(findings: &Findings, sites: &[usize]) -> bool {
     let signed = |barrier: &Barrier| barrier.kind == ErrorKind::Signed;
     let by_site = sites.iter().filter_map(|&index| findings.sites.get(index)?.barrier.as_ref()).any(signed);
     by_site || findings.guards.iter().any(|guard| guard.scope == Scope::File && signed(&guard.barrier))
-}
-
-/// The spellings to search for. Names that the format itself defines are no trace of a label, so a standard field is
-/// searched by its value only.
-fn needles_for(findings: &Findings, sites: &[usize]) -> Needles {
-    let sites = || sites.iter().filter_map(|&index| findings.sites.get(index));
-    let named = sites().map(|site| {
-        let key = (site.kind != Kind::Standard).then_some(site.key.as_str());
-        (site.address.as_str(), key, site.value.as_deref())
-    });
-    let aliases = sites().flat_map(|site| {
-        let aliases = site.aliases.iter().map(|alias| (site.address.as_str(), Some(alias.as_str()), None));
-        aliases.chain(site.raw_value.as_deref().map(|raw| (site.address.as_str(), None, Some(raw))))
-    });
-    Needles::new(named.chain(aliases))
 }
 
 #[cfg(test)]

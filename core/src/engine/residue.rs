@@ -1,0 +1,52 @@
+//! What is searched for in the result, and which finds are traces of a label.
+
+use crate::needles::{Half, Needles};
+use crate::report::Left;
+use crate::scan::{Class, Hit};
+use crate::survey::{Findings, Kind, Site};
+
+/// The spellings to search for. Names that the format itself defines are no trace of a label, so a standard field is
+/// searched by its value only.
+pub(super) fn needles_for(findings: &Findings, sites: &[usize]) -> Needles {
+    let sites = || sites.iter().filter_map(|&index| findings.sites.get(index));
+    let named = sites().map(|site| {
+        let key = (site.kind != Kind::Standard).then_some(site.key.as_str());
+        (site.address.as_str(), key, site.value.as_deref())
+    });
+    let aliases = sites().flat_map(|site| {
+        let aliases = site.aliases.iter().map(|alias| (site.address.as_str(), Some(alias.as_str()), None));
+        aliases.chain(site.raw_value.as_deref().map(|raw| (site.address.as_str(), None, Some(raw))))
+    });
+    Needles::new(named.chain(aliases))
+}
+
+/// Values of at least this many bytes are no word that other metadata has by chance, as `true`, `2010` or `Standard`
+/// are.
+const TELLING: usize = 12;
+
+/// Whether a hit is a trace of the label.
+///
+/// What stands in the document itself never is. In bytes that no reader looks at, everything is: it is an old copy. In
+/// other described places (a maker note, a part of another program) the same words may be another fact: for a standard
+/// field, which was meant by its address, they are; for a custom label they are unless its key is there, or the value
+/// is too long for a coincidence.
+pub(super) fn is_residue(hit: &Hit, findings: &Findings) -> bool {
+    let is_label = |site: &Site| {
+        let is_telling = site.value.as_ref().is_some_and(|value| value.len() >= TELLING);
+        site.kind != Kind::Standard && (hit.half == Half::Key || hit.is_paired || is_telling)
+    };
+    match hit.class {
+        Class::Slack => true,
+        Class::Metadata => findings.sites.iter().find(|site| site.address == hit.label).is_none_or(is_label),
+        Class::Content => false,
+    }
+}
+
+pub(super) fn copy_of(hit: &Hit, why: &str) -> Left {
+    Left {
+        what: hit.label.clone(),
+        place: hit.place.clone(),
+        offset: hit.offset,
+        reason: format!("a copy of its {}, {why}", hit.half.name()),
+    }
+}
