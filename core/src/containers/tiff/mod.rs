@@ -12,19 +12,22 @@
 //! value, a cut directory gives the entries it has, and what cannot be followed is left unclaimed. A directory that
 //! overlaps another one, or image data, is not edited.
 
+mod directory;
 mod edit;
 mod tags;
+mod value;
 
 use std::ops::Range;
 
 use super::nested::Nested;
 use super::{Carrier, iptc, photoshop, text, xmp};
-use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
 use crate::survey::{Barrier, Kind, Site};
+use directory::{Coding, Directory, Entry, Lead, Link, header};
 use tags::{Form, Role};
+use value::is_numeric;
 
 /// A parsed TIFF structure.
 #[derive(Debug)]
@@ -40,62 +43,6 @@ pub struct Tiff {
     /// Ranges whose bytes are known: see [`Carrier::claimed`].
     claimed: Vec<Range<usize>>,
     has_maker_note: bool,
-}
-
-/// Byte order and sizes.
-#[derive(Clone, Copy, Debug)]
-struct Coding {
-    big_endian: bool,
-    big_tiff: bool,
-}
-
-#[derive(Debug)]
-struct Directory {
-    role: Role,
-    /// Name for people: `IFD0`.
-    name: String,
-    link: Link,
-    /// From its count to its next-directory pointer, as far as that is in the block.
-    range: Range<usize>,
-    /// The bytes of `range`.
-    raw: Vec<u8>,
-    slots: Vec<Option<Entry>>,
-    /// The next directory, if the pointer is in the block.
-    next: Option<u64>,
-}
-
-/// How a directory is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    /// From the header.
-    Header,
-    /// From the next-directory pointer of this directory.
-    Next(usize),
-    /// From this slot of this directory.
-    Slot(usize, usize),
-    /// From a list of pointers.
-    List,
-}
-
-/// An entry whose format is known.
-#[derive(Clone, Debug)]
-struct Entry {
-    tag: u16,
-    format: u16,
-    count: u64,
-    /// The bytes of the value, if they are in the block.
-    value: Option<Range<usize>>,
-    /// Whether the value is in the entry itself.
-    is_inline: bool,
-}
-
-/// A directory to be read.
-struct Lead {
-    at: u64,
-    role: Role,
-    name: String,
-    link: Link,
-    depth: usize,
 }
 
 impl Tiff {
@@ -308,29 +255,6 @@ impl Carrier for Tiff {
     }
 }
 
-/// Byte order, sizes and the offset of the first directory.
-fn header(bytes: &[u8]) -> Result<(Coding, u64)> {
-    let mut cursor = Cursor::new(bytes);
-    let big_endian = match cursor.array::<2>()? {
-        [b'I', b'I'] => false,
-        [b'M', b'M'] => true,
-        _ => return Err(Error::malformed(0, "not a TIFF header")),
-    };
-    let mut coding = Coding { big_endian, big_tiff: false };
-    let magic = u16::try_from(coding.integer(cursor.take(2)?)).unwrap_or_default();
-    match magic {
-        // 0x55 and the letters belong to raw files of Panasonic and Olympus, which are TIFF otherwise.
-        42 | 0x55 | 0x4F52 | 0x5352 => {}
-        43 => {
-            coding.big_tiff = true;
-            cursor.skip(4)?;
-        }
-        _ => return Err(Error::malformed(2, "not a TIFF header")),
-    }
-    let first = coding.integer(cursor.take(if coding.big_tiff { 8 } else { 4 })?);
-    Ok((coding, first))
-}
-
 /// Key and form of an entry, if it is a label.
 fn identify(role: Role, entry: &Entry) -> Option<(String, Form)> {
     match tags::describe(role, entry.tag) {
@@ -361,148 +285,6 @@ fn embedded(entry: &Entry, value: &[u8], limits: &Limits, depth: usize) -> Resul
 /// Length of the maker's name at the start of a MakerNote, which says how to read it.
 fn maker_header(value: &[u8]) -> usize {
     value.iter().take(12).take_while(|byte| byte.is_ascii_graphic() || **byte == b' ').count()
-}
-
-/// Bytes per item of a format, if it is one.
-fn item_len(format: u16) -> Option<u64> {
-    match format {
-        1 | 2 | 6 | 7 | 129 => Some(1),
-        3 | 8 => Some(2),
-        4 | 9 | 11 | 13 => Some(4),
-        5 | 10 | 12 | 16..=18 => Some(8),
-        _ => None,
-    }
-}
-
-fn is_numeric(format: u16) -> bool {
-    !matches!(format, 1 | 2 | 6 | 7 | 129)
-}
-
-impl Directory {
-    fn entry(&self, tag: u16) -> Option<&Entry> {
-        self.slots.iter().flatten().find(|entry| entry.tag == tag)
-    }
-}
-
-impl Coding {
-    fn header_len(self) -> usize {
-        if self.big_tiff { 16 } else { 8 }
-    }
-
-    fn count_len(self) -> usize {
-        if self.big_tiff { 8 } else { 2 }
-    }
-
-    fn slot_len(self) -> usize {
-        if self.big_tiff { 20 } else { 12 }
-    }
-
-    /// Length of a pointer, and of a value that fits its entry.
-    fn pointer_len(self) -> usize {
-        if self.big_tiff { 8 } else { 4 }
-    }
-
-    /// An unsigned integer of up to eight bytes.
-    fn integer(self, bytes: &[u8]) -> u64 {
-        let fold = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        if self.big_endian { bytes.iter().fold(0, fold) } else { bytes.iter().rev().fold(0, fold) }
-    }
-
-    /// `number` in `len` bytes.
-    fn bytes(self, number: u64, len: usize) -> Vec<u8> {
-        let big = number.to_be_bytes();
-        let mut bytes = big.get(8usize.saturating_sub(len)..).unwrap_or_default().to_vec();
-        if !self.big_endian {
-            bytes.reverse();
-        }
-        bytes
-    }
-
-    /// The items of an integer value.
-    fn integers<'b>(self, bytes: &'b [u8], entry: &Entry) -> impl Iterator<Item = u64> + 'b {
-        let is_integer = matches!(entry.format, 1 | 3 | 4 | 6 | 8 | 9 | 13 | 16..=18);
-        let value = entry.value.clone().filter(|_| is_integer).and_then(|range| bytes.get(range)).unwrap_or_default();
-        let item = item_len(entry.format).unwrap_or(1) as usize;
-        value.chunks_exact(item).map(move |item| self.integer(item))
-    }
-
-    /// The directory at the end of `lead`, unless what is there cannot be one.
-    fn directory(self, bytes: &[u8], lead: Lead) -> Option<Directory> {
-        let start = usize::try_from(lead.at).ok()?;
-        let slots_at = start.checked_add(self.count_len())?;
-        let count = self.integer(bytes.get(start..slots_at)?);
-        let available = (bytes.len() - slots_at) / self.slot_len();
-        let present = usize::try_from(count).unwrap_or(usize::MAX).min(available);
-        let slots_end = slots_at + present * self.slot_len();
-        let slots: Vec<_> = bytes
-            .get(slots_at..slots_end)?
-            .chunks_exact(self.slot_len())
-            .enumerate()
-            .map(|(index, slot)| self.entry(bytes, slots_at + index * self.slot_len(), slot))
-            .collect();
-        // A first entry of no known format means that this is not a directory: readers stop there as well.
-        if slots.first().is_some_and(Option::is_none) || (present == 0 && count > 0) {
-            return None;
-        }
-        let next = bytes.get(slots_end..slots_end + self.pointer_len()).filter(|_| present as u64 == count);
-        let end = slots_end + next.map_or(0, <[u8]>::len);
-        Some(Directory {
-            role: lead.role,
-            name: lead.name,
-            link: lead.link,
-            range: start..end,
-            raw: bytes.get(start..end)?.to_vec(),
-            slots,
-            next: next.map(|next| self.integer(next)),
-        })
-    }
-
-    fn entry(self, bytes: &[u8], at: usize, slot: &[u8]) -> Option<Entry> {
-        let format = self.integer(slot.get(2..4)?) as u16;
-        let pointer_len = self.pointer_len();
-        let count = self.integer(slot.get(4..4 + pointer_len)?);
-        let length = item_len(format)?.checked_mul(count);
-        let is_inline = length.is_some_and(|length| length <= pointer_len as u64);
-        let start = if is_inline {
-            Some(at + 4 + pointer_len)
-        } else {
-            usize::try_from(self.integer(slot.get(4 + pointer_len..)?)).ok()
-        };
-        let value = start.zip(length).and_then(|(start, length)| {
-            let end = start.checked_add(usize::try_from(length).ok()?).filter(|end| *end <= bytes.len())?;
-            Some(start..end)
-        });
-        Some(Entry { tag: self.integer(slot.get(..2)?) as u16, format, count, value, is_inline })
-    }
-
-    /// The value of a site as text.
-    fn text(self, value: &[u8], entry: &Entry, form: Form, limits: &Limits) -> Option<String> {
-        entry.value.as_ref()?;
-        // Every coding here takes at most four bytes for a byte of text that is kept.
-        let value = value.get(..limits.value_bytes.saturating_mul(4).saturating_add(16)).unwrap_or(value);
-        match form {
-            Form::Text => Some(text::value(text::decode(value), limits)),
-            Form::Utf16 => Some(text::value(text::decode_utf16(value, false), limits)),
-            Form::Comment => Some(self.comment(value, limits)),
-            Form::Number if entry.count == 1 && value.len() <= 8 => Some(self.integer(value).to_string()),
-            Form::Number | Form::Opaque | Form::Structure => None,
-        }
-    }
-
-    /// Text behind an identifier of its character set (Exif 3.0, 4.6.6.6).
-    fn comment(self, value: &[u8], limits: &Limits) -> String {
-        let Some((charset, comment)) = value.split_first_chunk::<8>() else {
-            return text::value(text::decode(value), limits);
-        };
-        let decoded = match charset {
-            b"UNICODE\0" => text::decode_utf16(comment, text::looks_big_endian(comment, self.big_endian)),
-            b"JIS\0\0\0\0\0" => text::decode_as(comment, encoding_rs::ISO_2022_JP),
-            b"ASCII\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] => text::decode(comment),
-            // Writers that do not know of the identifier begin with the text.
-            _ => text::decode(value),
-        };
-        text::value(decoded, limits).trim_end_matches(['\0', ' ']).to_owned()
-    }
 }
 
 #[cfg(test)]
