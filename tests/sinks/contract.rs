@@ -48,6 +48,20 @@ fn six_mebibytes_arrive_from_memory_and_from_a_map() {
     }
 }
 
+/// In parts where there are parts; the source is mapped, and nothing of its length is ever in memory.
+#[test]
+fn two_hundred_mebibytes_arrive() {
+    let directory = tempfile::tempdir().unwrap();
+    let edits = vec![Edit::delete(70_000..70_010), Edit::replace(150 << 20..150 << 20, "new")];
+    let (payload, expected) = of_file(&directory.path().join("source"), &noise(200 << 20), edits);
+    for place in places().iter().filter(|place| place.takes_long()) {
+        delivers(&**place, "long.bin", &payload, &expected);
+        if place.has_names() {
+            assert_eq!(place.visible(), ["long.bin"], "{}", place.sink());
+        }
+    }
+}
+
 #[test]
 fn odd_names_are_kept_as_they_are() {
     let names =

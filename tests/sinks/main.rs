@@ -4,6 +4,8 @@
 #[cfg(any(feature = "oss", feature = "cos"))]
 mod buckets;
 mod contract;
+#[cfg(any(feature = "http", feature = "swift"))]
+mod faults;
 #[cfg(unix)]
 mod file;
 #[cfg(feature = "http")]

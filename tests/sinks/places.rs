@@ -27,6 +27,11 @@ pub(crate) trait Place: Send + Sync {
         true
     }
 
+    /// Whether it is tried with 200 MiB: of several places that differ by their server only, one is.
+    fn takes_long(&self) -> bool {
+        true
+    }
+
     /// Whether of two that create the same object at the same moment one fails.
     fn is_atomic_create(&self) -> bool {
         true

@@ -10,7 +10,9 @@ use serde_json::Value;
 use unlabel_sinks::remote::Transfer;
 use unlabel_sinks::{HttpUpload, HttpUploadConfig, Sink, UploadForm};
 
+use crate::faults::{Make, Remote};
 use crate::places::{Place, files_below};
+use crate::proxy::Proxy;
 use crate::services::services;
 
 /// A name that nobody has taken.
@@ -158,6 +160,23 @@ pub(crate) fn trusting(ca: &Path) -> Transfer {
     let mut transfer = Transfer::default();
     transfer.ca_file = Some(ca.to_owned());
     transfer
+}
+
+/// Behind a proxy.
+pub(crate) const REMOTES: [Make; 3] = [
+    |transfer| receiver("form", UploadForm::Multipart, transfer),
+    |transfer| receiver("post", UploadForm::Post, transfer),
+    |transfer| {
+        let proxy = Proxy::to(&services().nginx.http);
+        let place = Box::new(Behind::new(&proxy.url(&services().nginx.http), transfer));
+        Remote { name: "nginx", proxy, place, has_parts: false, has_checksum: false }
+    },
+];
+
+fn receiver(name: &'static str, form: UploadForm, transfer: Transfer) -> Remote {
+    let (received, proxy) = (Received::new(), Proxy::to(&services().receiver.url));
+    let sink = HttpUpload::new(config(&proxy.url(&received.url("")), form), transfer).unwrap();
+    Remote { name, proxy, place: Box::new(Receiver { received, sink }), has_parts: false, has_checksum: false }
 }
 
 pub(crate) fn places() -> Vec<Box<dyn Place>> {

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use unlabel_sinks::remote::{Objects, Transfer};
 use unlabel_sinks::{Secret, Sink, Swift, SwiftConfig, SwiftLogin, SwiftPlace};
 
+use crate::faults::{Make, Remote};
 use crate::places::Place;
+use crate::proxy::Proxy;
 use crate::services::{self, services};
 use crate::wait;
 
@@ -238,6 +240,10 @@ impl Place for Named {
     fn is_atomic_create(&self) -> bool {
         false
     }
+
+    fn takes_long(&self) -> bool {
+        self.container.server != Server::Small
+    }
 }
 
 /// One object, by its URL and a token.
@@ -265,9 +271,27 @@ impl Place for Exact {
         false
     }
 
+    fn takes_long(&self) -> bool {
+        false
+    }
+
     fn is_atomic_create(&self) -> bool {
         false
     }
+}
+
+/// Behind a proxy. The way in is not: a login is no part of a delivery that goes wrong.
+pub(crate) const REMOTES: [Make; 2] =
+    [|transfer| remote("swift", Server::Swift, transfer), |transfer| remote("swift of Ceph", Server::Ceph, transfer)];
+
+fn remote(name: &'static str, server: Server, transfer: Transfer) -> Remote {
+    let container = Container::new(server);
+    let proxy = Proxy::to(&container.account.url);
+    let url = proxy.url(&format!("{}/{}", container.account.url, container.name));
+    let place = SwiftPlace::Container(url.parse().unwrap());
+    let config = SwiftConfig { place, token: None, login: Some(server.login()) };
+    let sink = Swift::new(config, &transfer).unwrap().into_sink("", transfer);
+    Remote { name, proxy, place: Box::new(Named { container, sink }), has_parts: true, has_checksum: true }
 }
 
 pub(crate) fn places() -> Vec<Box<dyn Place>> {
