@@ -57,7 +57,7 @@ fn two_hundred_mebibytes_arrive() {
     for place in places().iter().filter(|place| place.takes_long()) {
         delivers(&**place, "long.bin", &payload, &expected);
         if place.has_names() {
-            assert_eq!(place.visible(), ["long.bin"], "{}", place.sink());
+            assert_eq!(place.visible().len(), 1, "{}: {:?}", place.sink(), place.visible());
         }
     }
 }

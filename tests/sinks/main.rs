@@ -12,7 +12,7 @@ mod file;
 mod http;
 mod places;
 mod proxy;
-#[cfg(feature = "s3")]
+#[cfg(all(feature = "s3", feature = "swift"))]
 mod s3;
 mod services;
 #[cfg(feature = "swift")]

@@ -48,7 +48,7 @@ pub(crate) fn places() -> Vec<Box<dyn Place>> {
         vec![Box::new(crate::buckets::InBucket::cos())],
         #[cfg(feature = "http")]
         crate::http::places(),
-        #[cfg(feature = "s3")]
+        #[cfg(all(feature = "s3", feature = "swift"))]
         crate::s3::places(),
         #[cfg(feature = "swift")]
         crate::swift::places(),

@@ -176,11 +176,14 @@ impl Container {
     pub(crate) fn visible(&self) -> Vec<String> {
         let mut visible: Vec<String> = self.listed("").into_iter().map(|(name, _)| name).collect();
         let mut uploads: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-        for (name, hash) in self.listed("_segments") {
+        // The second one is where Swift keeps the parts of its S3 interface.
+        for (name, hash) in ["_segments", "+segments"].into_iter().flat_map(|suffix| self.listed(suffix)) {
             uploads.entry(name.rsplit_once('/').unwrap().0.to_owned()).or_default().push((name, hash));
         }
         let tags: BTreeSet<String> = if uploads.is_empty() { BTreeSet::new() } else { self.tags(&visible) };
-        for segments in uploads.into_values() {
+        for mut segments in uploads.into_values() {
+            // In the order of their numbers, which may lack zeros in front.
+            segments.sort_by_key(|(name, _)| (name.len(), name.clone()));
             let mut md5 = Md5::new();
             for (_, hash) in &segments {
                 md5.update(hash);
@@ -207,7 +210,7 @@ impl Drop for Container {
         if std::thread::panicking() {
             return;
         }
-        for suffix in ["_segments", ""] {
+        for suffix in ["_segments", "+segments", ""] {
             for (name, _) in self.listed(suffix) {
                 self.ask(&Method::DELETE, &format!("{suffix}/{name}"), |request| request);
             }

@@ -33,7 +33,7 @@ fn sink(config: SwiftConfig) -> Objects {
 #[test]
 fn every_way_in_leads_to_the_container() {
     let (payload, expected) = of_bytes(b"id=8888;rest", vec![Edit::delete(0..8)]);
-    let (long, long_expected) = of_bytes(&noise(5 << 20), vec![Edit::delete(9..99)]);
+    let (long, long_expected) = of_bytes(&noise((3 << 20) + 100), vec![Edit::delete(9..99)]);
     for server in [Server::Password, Server::Credential, Server::Swift, Server::Ceph] {
         let container = Container::new(server);
         let named = container.sink(in_parts());
@@ -67,11 +67,9 @@ fn wrong_credentials_are_refused_and_not_printed() {
     };
     for server in [Server::Swift, Server::Ceph, Server::Password, Server::Credential] {
         let container = Container::new(server);
-        for config in [
-            config(&container, None, Some(wrong(server.login()))),
-            config(&container, Some("wr0ng-s3cret"), None),
-            config(&container, Some("wr0ng-s3cret"), Some(wrong(server.login()))),
-        ] {
+        let login = || Some(wrong(server.login()));
+        for (token, login) in [(None, login()), (Some("wr0ng-s3cret"), None), (Some("wr0ng-s3cret"), login())] {
+            let config = config(&container, token, login);
             let sink = sink(config);
             let error = put(&sink, "object", &payload).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Denied, "{server:?}: {error}");
