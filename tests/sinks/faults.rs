@@ -29,6 +29,8 @@ pub(crate) type Make = fn(Transfer) -> Remote;
 
 fn makers() -> Vec<Make> {
     let mut makers: Vec<Make> = Vec::new();
+    #[cfg(any(feature = "oss", feature = "cos"))]
+    makers.extend(crate::buckets::REMOTES);
     #[cfg(feature = "http")]
     makers.extend(crate::http::REMOTES);
     #[cfg(feature = "swift")]

@@ -4,7 +4,7 @@
 #[cfg(any(feature = "oss", feature = "cos"))]
 mod buckets;
 mod contract;
-#[cfg(any(feature = "http", feature = "swift"))]
+#[cfg(feature = "client")]
 mod faults;
 #[cfg(unix)]
 mod file;

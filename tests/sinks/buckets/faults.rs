@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::proxy::{Fault, Head, Proxy, Rule};
+use crate::proxy::{Fault, Head, Rule};
 
 /// A short time to wait for everything.
 fn quick() -> Transfer {
@@ -11,13 +11,6 @@ fn quick() -> Transfer {
     transfer.first_wait = Duration::from_millis(5);
     (transfer.stall_timeout, transfer.attempts) = (Duration::from_secs(1), 3);
     transfer
-}
-
-/// The place, as it is reached by a proxy.
-fn by(proxy: &Proxy, place: &InBucket) -> Objects {
-    let endpoint = proxy.url(&place.oracle.endpoint_url).parse().unwrap();
-    let config = BucketConfig { endpoint_url: Some(endpoint), ..config(place.oracle) };
-    Objects::under((place.make)(config, &quick()).unwrap(), &place.prefix, quick())
 }
 
 fn is_put(head: &Head) -> bool {
@@ -61,7 +54,7 @@ fn what_goes_wrong_once_is_mended() {
                 let proxy = Proxy::to(&place.oracle.endpoint_url);
                 proxy.add(Rule::new(fault.clone()).when(applies).times(1));
                 // A lost answer must not look like somebody else's object.
-                let receipt = create(&by(&proxy, &place), "object", payload);
+                let receipt = create(&place.by(&proxy, quick()), "object", payload);
                 let receipt = receipt.unwrap_or_else(|error| panic!("{}: {fault:?}: {error}", place.sink()));
                 assert_eq!(receipt.attempts, 2, "{fault:?}");
                 assert!(place.read("object").unwrap() == *bytes, "{}: {fault:?}: another object", place.sink());
@@ -86,7 +79,7 @@ fn what_goes_wrong_for_good_leaves_nothing() {
         ] {
             let proxy = Proxy::to(&place.oracle.endpoint_url);
             proxy.add(Rule::new(fault.clone()).when(applies));
-            let sink = by(&proxy, &place);
+            let sink = place.by(&proxy, quick());
             let error = put(&sink, "object", &payload).unwrap_err();
             assert_eq!(error.kind(), kind, "{}: {fault:?}: {error}", place.sink());
             assert_eq!(place.visible(), Vec::<String>::new(), "{}: {fault:?}", place.sink());
@@ -101,7 +94,7 @@ fn the_wait_that_a_store_asks_for_is_kept() {
         let proxy = Proxy::to(&place.oracle.endpoint_url);
         proxy.add(Rule::new(Fault::Answer { status: 503, retry_after: Some(1) }).when(is_put).times(1));
         let begin = Instant::now();
-        put(&by(&proxy, &place), "object", &payload).unwrap();
+        put(&place.by(&proxy, quick()), "object", &payload).unwrap();
         assert!(begin.elapsed() >= Duration::from_secs(1));
     }
 }
@@ -122,7 +115,7 @@ fn copies_that_fail_are_made_again_or_sent() {
         ] {
             let proxy = Proxy::to(&place.oracle.endpoint_url);
             proxy.add(Rule::new(fault.clone()).when(is_copy).times(times));
-            let sink = by(&proxy, &place);
+            let sink = place.by(&proxy, quick());
             let (source, reader) = runtime().block_on(sink.open(&place.key("original"))).unwrap();
             let plan = unlabel_core::Plan::new(edits.clone(), original.len() as u64).unwrap();
             let payload = unlabel_core::Payload::new(source, plan);
@@ -142,7 +135,7 @@ fn a_delivery_that_is_given_up_is_cleaned_up() {
     for place in each() {
         let proxy = Proxy::to(&place.oracle.endpoint_url);
         proxy.add(Rule::new(Fault::Stall).when(is_put).after(2));
-        let (sink, options) = (by(&proxy, &place), PutOptions::default());
+        let (sink, options) = (place.by(&proxy, quick()), PutOptions::default());
         runtime().block_on(async {
             let delivery = sink.put("object", &payload, &options);
             tokio::time::timeout(Duration::from_millis(500), delivery).await.unwrap_err();

@@ -14,7 +14,9 @@ use unlabel_core::{Edit, ReadAt};
 use unlabel_sinks::remote::{Objects, Store, Transfer};
 use unlabel_sinks::{Attributes, BucketConfig, ErrorKind, Keys, PutOptions, Sink};
 
+use crate::faults::Remote;
 use crate::places::Place;
+use crate::proxy::Proxy;
 use crate::services::{Oracle, authority, services};
 use crate::{create, noise, of_bytes, of_file, put, put_with, runtime};
 
@@ -51,6 +53,13 @@ impl InBucket {
         format!("{}{name}", self.prefix)
     }
 
+    /// The place, as it is reached by a proxy.
+    fn by(&self, proxy: &Proxy, transfer: Transfer) -> Objects {
+        let endpoint = proxy.url(&self.oracle.endpoint_url).parse().unwrap();
+        let config = BucketConfig { endpoint_url: Some(endpoint), ..config(self.oracle) };
+        Objects::under((self.make)(config, &transfer).unwrap(), &self.prefix, transfer)
+    }
+
     /// What the store itself says of what is under the prefix.
     fn state(&self) -> State {
         let mut state: State = serde_json::from_slice(&get(&self.oracle.state_url)).unwrap();
@@ -58,6 +67,20 @@ impl InBucket {
         state.uploads.retain(|upload| upload.key.starts_with(&self.prefix));
         state
     }
+}
+
+/// Behind a proxy.
+pub(crate) const REMOTES: &[crate::faults::Make] = &[
+    #[cfg(feature = "oss")]
+    |transfer| remote("oss", InBucket::oss(), transfer),
+    #[cfg(feature = "cos")]
+    |transfer| remote("cos", InBucket::cos(), transfer),
+];
+
+fn remote(name: &'static str, mut place: InBucket, transfer: Transfer) -> Remote {
+    let proxy = Proxy::to(&place.oracle.endpoint_url);
+    place.sink = place.by(&proxy, transfer);
+    Remote { name, proxy, place: Box::new(place), has_parts: true, has_checksum: true }
 }
 
 /// A place in each.
@@ -286,6 +309,7 @@ fn long_listings_come_in_pages() {
 #[test]
 fn keys_and_buckets_that_are_wrong_are_told_and_not_tried_again() {
     let (payload, _) = of_bytes(b"x", vec![]);
+    let (long, _) = of_bytes(&noise(5 << 20), vec![]);
     for place in each() {
         let oracle = place.oracle;
         let temporary = |token: Option<&str>| {
@@ -310,10 +334,12 @@ fn keys_and_buckets_that_are_wrong_are_told_and_not_tried_again() {
             let store =
                 (place.make)(BucketConfig { bucket: bucket.into(), keys, ..right.clone() }, &transfer()).unwrap();
             let sink = Objects::under(store, &place.prefix, transfer());
-            let error = put(&sink, "x", &payload).unwrap_err();
-            assert_eq!(error.kind(), kind, "{error}");
-            assert!(!error.is_retryable() && error.to_string().contains(code), "{error}");
-            assert!(!format!("{error} {error:?} {sink:?}").contains("wrong-secret"), "{error:?}");
+            for payload in [&payload, &long] {
+                let error = put(&sink, "x", payload).unwrap_err();
+                assert_eq!(error.kind(), kind, "{error}");
+                assert!(!error.is_retryable() && error.to_string().contains(code), "{error}");
+                assert!(!format!("{error} {error:?} {sink:?}").contains("wrong-secret"), "{error:?}");
+            }
         }
         assert_eq!(place.visible(), Vec::<String>::new());
         let keys = temporary(Some(&oracle.sts_token));

@@ -115,6 +115,7 @@ impl Place for Receiver {
 /// A directory behind nginx.
 pub(crate) struct Behind {
     pub(crate) name: String,
+    is_https: bool,
     sink: HttpUpload,
 }
 
@@ -122,7 +123,7 @@ impl Behind {
     fn new(server: &str, transfer: Transfer) -> Self {
         let name = unique();
         let sink = HttpUpload::new(config(&format!("{server}/{name}/"), UploadForm::Put), transfer).unwrap();
-        Self { name, sink }
+        Self { name, is_https: server.starts_with("https:"), sink }
     }
 
     fn directory(&self) -> PathBuf {
@@ -141,6 +142,10 @@ impl Place for Behind {
 
     fn visible(&self) -> Vec<String> {
         if self.directory().exists() { files_below(&self.directory()) } else { Vec::new() }
+    }
+
+    fn takes_long(&self) -> bool {
+        self.is_https
     }
 
     /// nginx does not know `If-None-Match` when it stores.

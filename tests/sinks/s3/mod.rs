@@ -4,7 +4,6 @@
 mod own;
 
 use hmac::{Hmac, Mac};
-
 use sha2::{Digest, Sha256};
 use unlabel_sinks::remote::{Objects, Transfer};
 use unlabel_sinks::{Keys, S3, S3Config, Sink};
@@ -106,6 +105,10 @@ impl Place for Bucket {
         let mut visible = self.container.visible();
         visible.extend(self.unfinished());
         visible
+    }
+
+    fn takes_long(&self) -> bool {
+        self.container.server == Server::Ceph
     }
 
     /// Ceph holds two conditional requests at the same moment to be both the first; so does Swift.

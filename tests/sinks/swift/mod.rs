@@ -245,7 +245,7 @@ impl Place for Named {
     }
 
     fn takes_long(&self) -> bool {
-        self.container.server != Server::Small
+        self.container.server == Server::Swift
     }
 }
 
