@@ -16,8 +16,9 @@ use crate::{noise, of_bytes, put, runtime};
 /// A place across a network, reached through a proxy.
 pub(crate) struct Remote {
     pub(crate) name: &'static str,
-    pub(crate) proxy: Proxy,
+    /// Before the proxy, through which it is cleaned up.
     pub(crate) place: Box<dyn Place>,
+    pub(crate) proxy: Proxy,
     /// Whether long objects go in parts.
     pub(crate) has_parts: bool,
     /// Whether a damaged byte is noticed.
