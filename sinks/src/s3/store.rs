@@ -101,14 +101,9 @@ impl Store for S3 {
     }
 
     async fn put_part(&self, upload: &Upload, number: u32, body: &Part) -> Result<PartTag> {
-        let answer = self
-            .client()
-            .await?
-            .upload_part()
-            .bucket(self.bucket())
-            .key(&upload.key)
-            .upload_id(&upload.id)
-            .part_number(part_number(number)?)
+        let request = self.client().await?.upload_part().bucket(self.bucket());
+        let request = request.key(&upload.key).upload_id(&upload.id).part_number(part_number(number)?);
+        let answer = request
             .content_length(length(body)?)
             .set_content_md5(body.md5_base64())
             .body(stream(body))
@@ -123,14 +118,9 @@ impl Store for S3 {
 
     async fn copy_part(&self, upload: &Upload, number: u32, from: &ObjectRef, range: Range<u64>) -> Result<PartTag> {
         let source = format!("{}/{}", from.bucket, from.key);
-        let answer = self
-            .client()
-            .await?
-            .upload_part_copy()
-            .bucket(self.bucket())
-            .key(&upload.key)
-            .upload_id(&upload.id)
-            .part_number(part_number(number)?)
+        let request = self.client().await?.upload_part_copy().bucket(self.bucket());
+        let request = request.key(&upload.key).upload_id(&upload.id).part_number(part_number(number)?);
+        let answer = request
             .copy_source(utf8_percent_encode(&source, PLAIN).to_string())
             .copy_source_if_match(quoted(&from.etag))
             .copy_source_range(format!("bytes={}-{}", range.start, range.end.saturating_sub(1)))
@@ -160,13 +150,9 @@ impl Store for S3 {
             completed = completed.parts(CompletedPart::builder().part_number(number).e_tag(quoted(&part.etag)).build());
         }
         let (if_none_match, if_match) = conditions(condition);
-        let answer = self
-            .client()
-            .await?
-            .complete_multipart_upload()
-            .bucket(self.bucket())
-            .key(&upload.key)
-            .upload_id(&upload.id)
+        let request = self.client().await?.complete_multipart_upload().bucket(self.bucket());
+        let request = request.key(&upload.key).upload_id(&upload.id);
+        let answer = request
             .multipart_upload(completed.build())
             .set_if_none_match(if_none_match)
             .set_if_match(if_match)
