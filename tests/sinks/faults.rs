@@ -235,10 +235,10 @@ fn a_silent_server_is_given_up() {
 fn a_slow_server_that_moves_is_not_given_up() {
     let mut transfer = impatient();
     (transfer.attempts, transfer.multipart_from) = (1, 64 << 20);
-    transfer.stall_timeout = Duration::from_secs(4);
+    transfer.stall_timeout = Duration::from_secs(8);
     on_each(&transfer, |remote| {
         let (payload, expected) = of_bytes(&noise(13 << 20), vec![Edit::delete(100..1_100)]);
-        remote.proxy.add(Rule::new(Fault::Throttle { bytes_per_second: 2 << 20 }).when(carries_bytes));
+        remote.proxy.add(Rule::new(Fault::Throttle { bytes_per_second: 5 << 18 }).when(carries_bytes));
         let began = Instant::now();
         assert_eq!(succeeds(remote, &payload, &expected).attempts, 1);
         assert!(began.elapsed() > transfer.stall_timeout, "{}: {:?}", remote.name, began.elapsed());

@@ -43,9 +43,12 @@ impl Read for Counted<'_> {
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.stream.write(bytes)?;
-        self.count.fetch_add(written as u64, Ordering::SeqCst);
-        Ok(written)
+        // Counted first: whoever has read the whole answer must find all of it counted.
+        self.count.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        let written = self.stream.write(bytes);
+        let unwritten = bytes.len() - written.as_ref().map_or(0, |written| *written);
+        self.count.fetch_sub(unwritten as u64, Ordering::SeqCst);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
