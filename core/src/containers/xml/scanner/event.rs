@@ -132,7 +132,7 @@ impl Event<'_> {
     }
 }
 
-/// What an element holds, as [`Scanner::content`] reads it.
+/// What an element holds, as [`Scanner::content`](super::Scanner::content) reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     /// The whole element, from start tag to end tag.
