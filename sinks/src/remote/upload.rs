@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crc_fast::CrcAlgorithm::Crc64Xz;
 use crc_fast::checksum_combine;
@@ -212,6 +213,9 @@ async fn verify_origin(delivery: &Delivery<'_>, origin: &ObjectRef) -> Result<()
     Err(Error::new(ErrorKind::Changed, "the object changed since it was read"))
 }
 
+/// How long a part may arrive after its sender has gone.
+const LATE: Duration = Duration::from_secs(10);
+
 /// An upload that is removed when it is forgotten half way.
 struct Pending {
     store: Arc<dyn Store>,
@@ -232,11 +236,14 @@ impl Drop for Pending {
             let store = Arc::clone(&self.store);
             self.runtime.spawn(async move {
                 for wait in [0, 1, 4] {
-                    tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+                    tokio::time::sleep(Duration::from_secs(wait)).await;
                     if store.abort(&upload).await.is_ok() {
-                        return;
+                        break;
                     }
                 }
+                // A part that was under way may have arrived meanwhile.
+                tokio::time::sleep(LATE).await;
+                let _ = store.abort(&upload).await;
             });
         }
     }

@@ -64,7 +64,7 @@ struct State {
 impl Proxy {
     /// Before the server that a URL, or `HOST:PORT`, names.
     pub(crate) fn to(upstream: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap());
         let shared = Arc::new(Shared {
             address: listener.local_addr().unwrap(),
             upstream: authority(upstream).to_owned(),
@@ -135,6 +135,16 @@ impl Drop for Proxy {
     }
 }
 
+/// Bytes that a connection takes in before anybody reads them: few, so that what a client sends does not arrive whole
+/// after it has gone.
+const RECEIVE_BUFFER: usize = 64 << 10;
+
+fn listen(address: SocketAddr) -> TcpListener {
+    let listener = TcpListener::bind(address).unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(RECEIVE_BUFFER).unwrap();
+    listener
+}
+
 /// Takes connections while the server lives.
 fn accept(shared: &Arc<Shared>, listener: TcpListener) {
     let mut listener = Some(listener);
@@ -156,7 +166,7 @@ fn accept(shared: &Arc<Shared>, listener: TcpListener) {
         if state.is_over {
             return;
         }
-        listener = Some(TcpListener::bind(shared.address).unwrap());
+        listener = Some(listen(shared.address));
         state.is_listening = true;
         shared.changed.notify_all();
     }
