@@ -1,5 +1,7 @@
 //! What only S3 has.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use unlabel_core::{Edit, Payload, Plan};
 use unlabel_sinks::remote::Transfer;
@@ -7,6 +9,7 @@ use unlabel_sinks::{Attributes, ErrorKind, Keys, PutOptions, S3Config};
 
 use super::{Bucket, config, objects, server};
 use crate::places::Place;
+use crate::proxy::{Fault, Head, Proxy, Rule};
 use crate::swift::{Container, Server};
 use crate::{noise, of_bytes, put, put_with, wait};
 
@@ -45,6 +48,32 @@ fn what_is_stored_beside_the_bytes_arrives_with_one_request_and_with_many() {
             there.tags.sort();
             assert_eq!(there, attributes, "{which:?}, {len} bytes");
         }
+    }
+}
+
+#[test]
+fn tags_that_the_store_forgets_are_kept_through_lost_answers_and_busy_moments() {
+    let completes = |head: &Head| head.method() == "POST" && head.query("uploadId").is_some();
+    let tags = |head: &Head| head.method() == "PUT" && head.query("tagging").is_some();
+    for rule in [
+        Rule::new(Fault::LoseAnswer).when(completes),
+        Rule::new(Fault::Answer { status: 503, retry_after: None }).when(tags),
+    ] {
+        let container = Container::new(Server::Ceph);
+        let proxy = Proxy::to(&server(Server::Ceph).endpoint_url);
+        let mut transfer = Transfer::default();
+        (transfer.multipart_from, transfer.part_size) = (6 << 20, 5 << 20);
+        transfer.first_wait = Duration::from_millis(20);
+        let direct = config(&container.name, server(Server::Ceph));
+        let endpoint = proxy.url(&server(Server::Ceph).endpoint_url);
+        let sink = objects(S3Config { endpoint_url: Some(endpoint.parse().unwrap()), ..direct }, transfer);
+        proxy.add(rule.times(1));
+        let attributes = Attributes { tags: vec![("team".into(), "x/y".into())], ..Attributes::default() };
+        let options = PutOptions::default().attributes(attributes.clone());
+        let receipt = put_with(&sink, "object", &of_bytes(&noise(17 << 20), vec![]).0, &options).unwrap();
+        assert_eq!(receipt.attempts, 2);
+        let (_, reader) = wait(sink.open("object")).unwrap();
+        assert_eq!(reader.object().attributes.tags, attributes.tags);
     }
 }
 
