@@ -30,7 +30,8 @@ impl SendBack {
     /// Nothing is connected yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) when this build has no such sink, [`ErrorKind::Config`](crate::ErrorKind::Config) when a setting is wrong.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when this build has no such sink,
+    /// [`Config`](crate::ErrorKind::Config) when a setting is wrong.
     pub fn into_sink(self, transfer: &Transfer) -> Result<Arc<dyn Sink>> {
         match self {
             Self::Response => Ok(Arc::new(Stdout::new())),

@@ -84,7 +84,8 @@ pub trait Store: Debug + Display + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// The same as [`head`](Self::head) of an object that [`can_copy`](Self::can_copy) accepts, which may be in another bucket.
+    /// The same as [`head`](Self::head) of an object that [`can_copy`](Self::can_copy) accepts, which may be in another
+    /// bucket.
     async fn head_ref(&self, object: &ObjectRef) -> Result<Object>;
 
     /// Exactly the bytes of `range` of the version with this `etag`; `Changed` when there is another one now.

@@ -4,8 +4,9 @@
 //!
 //! Labels live in the custom properties part, in `LabelInfo.xml`, in Word's document variables, in PowerPoint's tag
 //! parts and in `SharePoint` properties of custom XML parts; core and application properties are fields of the
-//! format. A `SharePoint` property goes with its definition in the content type schema, where it is named too. Parts are found through relationships and content types, and by their usual names where a package is
-//! careless; part names compare without regard to ASCII case.
+//! format. A `SharePoint` property goes with its definition in the content type schema, where it is named too. Parts
+//! are found through relationships and content types, and by their usual names where a package is careless; part names
+//! compare without regard to ASCII case.
 //!
 //! A label is cut out of the text of its part, byte for byte, and the part is coded again; freed bytes become the
 //! growth hint of the conventions (extra field 0xA220) or empty DEFLATE blocks, in stored members spaces. Nothing else
@@ -13,8 +14,8 @@
 //!
 //! Refused: labels in parts that a signature lists; parts with a document type declaration; encrypted packages, which
 //! are recognised. What stays behind: cached results of `DOCPROPERTY` fields, content controls bound to properties,
-//! headers drawn by content marking, metadata inside embedded files and pictures, Visio shape data, Excel's worksheet custom properties, and the property sets of an
-//! encrypted package.
+//! headers drawn by content marking, metadata inside embedded files and pictures, Visio shape data, Excel's worksheet
+//! custom properties, and the property sets of an encrypted package.
 
 mod encrypted;
 mod package;

@@ -100,8 +100,9 @@ pub(super) fn parse(role: Role, bytes: &[u8], limits: &Limits) -> Result<Parsed>
     Ok(walk.parsed)
 }
 
-/// Namespaces (of the first, the end that all versions share) of custom XML that `SharePoint` and Office keep for themselves and that hold no labels: schemas of
-/// content types, form names, event receivers, cover page fields, the information pane, bibliographies.
+/// Namespaces (of the first, the end that all versions share) of custom XML that `SharePoint` and Office keep for
+/// themselves and that hold no labels: schemas of content types, form names, event receivers, cover page fields, the
+/// information pane, bibliographies.
 const KNOWN_ITEMS: [&[u8]; 8] = [
     b"/metadata/contentType\"",
     b"http://schemas.microsoft.com/office/2009/outspace/metadata",
