@@ -87,6 +87,12 @@ impl Barrier {
     pub fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
         Self { kind, reason: reason.into() }
     }
+
+    /// The barrier over a label of this key, if law protects it.
+    pub(crate) fn of_protected(key: &str) -> Option<Self> {
+        let reason = "the mark of generated content is protected by law (GB 45438)";
+        key.eq_ignore_ascii_case("AIGC").then(|| Self::new(ErrorKind::Protected, reason))
+    }
 }
 
 impl fmt::Display for Barrier {

@@ -4,6 +4,8 @@
 pub mod deflate;
 pub mod iptc;
 pub(crate) mod nested;
+pub(crate) mod office;
+pub(crate) mod package;
 pub mod photoshop;
 pub(crate) mod text;
 pub mod tiff;

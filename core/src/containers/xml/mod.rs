@@ -8,9 +8,11 @@
 //! that XML does not predefine is an error. Multi-byte encodings other than Unicode are unsupported unless the part
 //! is plain ASCII.
 
+mod labels;
 mod scanner;
 mod text;
 
+pub(crate) use labels::{Labels, Walk, structure};
 pub use scanner::{Attribute, Content, Element, End, Event, Name, Scanner};
 pub use text::{Encoding, Text};
 
