@@ -21,7 +21,7 @@ fn plan(c: &mut Criterion) {
             let chosen: Vec<usize> = sites.filter(|(_, site)| site.key == KEY).map(|(index, _)| index).collect();
             group.throughput(Throughput::Bytes(input.len() as u64));
             group.bench_function(sample.name, |b| {
-                b.iter(|| survey.plan(&Removal { sites: black_box(&chosen), needles: &needles }, layout));
+                b.iter(|| survey.plan(&Removal::new(black_box(&chosen), &needles), layout));
             });
         }
         group.finish();

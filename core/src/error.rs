@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Signed,
     /// The label is protected by law or names provenance, and is never removed.
     Protected,
+    /// The label belongs to a file that stands inside another, and those were not asked for.
+    Nested,
     /// Two places of the file contradict each other, so no edit is safe.
     Conflict,
     /// Treating the file would take more depth, items or memory than [`Limits`](crate::Limits) allow.
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::Encrypted => "encrypted",
             Self::Signed => "signed",
             Self::Protected => "protected",
+            Self::Nested => "nested",
             Self::Conflict => "conflict",
             Self::LimitExceeded => "limit",
             Self::Changed => "changed",

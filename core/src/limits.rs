@@ -17,6 +17,11 @@ pub struct Limits {
     pub part_bytes: u64,
     /// Decoded bytes of all parts of one file together, streamed ones included. Default 16 GiB.
     pub total_bytes: u64,
+    /// How deep files inside files are looked into. Default 4.
+    pub inside_depth: usize,
+    /// Decoded bytes of files inside that are looked into merely to report their labels. Default 256 MiB. Where they
+    /// are to be removed, [`total_bytes`](Self::total_bytes) holds.
+    pub inside_bytes: u64,
     /// Bytes of one label's value that a survey keeps for reports. Longer values are cut. Default 64 KiB.
     pub value_bytes: usize,
     /// Bytes of an input that cannot be mapped (a pipe) and is held in memory. Default 1 GiB.
@@ -33,6 +38,8 @@ impl Default for Limits {
             items: 4_000_000,
             part_bytes: 64 << 20,
             total_bytes: 16 << 30,
+            inside_depth: 4,
+            inside_bytes: 256 << 20,
             value_bytes: 64 << 10,
             stream_bytes: 1 << 30,
             fetch_block: 64 << 10,

@@ -43,7 +43,11 @@ impl From<&Error> for Outcome {
     fn from(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Unsupported => Self::Unsupported,
-            ErrorKind::Encrypted | ErrorKind::Signed | ErrorKind::Protected | ErrorKind::Conflict => Self::Refused,
+            ErrorKind::Encrypted
+            | ErrorKind::Signed
+            | ErrorKind::Protected
+            | ErrorKind::Nested
+            | ErrorKind::Conflict => Self::Refused,
             _ => Self::Failed,
         }
     }

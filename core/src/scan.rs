@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::inside::join_inside;
 use crate::needles::{Half, Needles};
 
 /// How much of the result is searched before anything is written.
@@ -93,6 +95,23 @@ impl<'s> Scan<'s> {
     /// Searches a region that is decoded piece by piece and never held whole.
     pub fn stream<'w>(&'w mut self, class: Class, place: &'w str, offset: u64) -> Stream<'w, 's> {
         Stream { scan: self, class, place, offset, window: Vec::new() }
+    }
+
+    /// Searches a file that stands inside, whose regions `show` shows. Hits name `place` before their own, and
+    /// `offset` as the byte of the result.
+    pub(crate) fn inside(
+        &mut self,
+        place: &str,
+        offset: u64,
+        show: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let outside = self.hits.len();
+        show(self)?;
+        for hit in self.hits.iter_mut().skip(outside) {
+            hit.place = join_inside(place, &hit.place);
+            hit.offset = offset;
+        }
+        Ok(())
     }
 
     /// What was found.

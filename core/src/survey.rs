@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::needles::Needles;
 use crate::plan::{Layout, Plan};
 use crate::scan::Scan;
@@ -108,6 +108,8 @@ pub enum Scope {
     File,
     /// Labels that cannot be seen: an unreadable part may hold any of them, so absence cannot be proved.
     Hidden,
+    /// A file inside that was not looked into. It is told, and stands in nobody's way.
+    Inside,
 }
 
 /// A condition of the file as a whole that stands in the way of an edit.
@@ -144,16 +146,36 @@ impl Findings {
     }
 }
 
+/// A file that stands inside another: a picture in a document, a member of an archive, an attachment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Where it is, for people: the name of a part or of an attachment.
+    pub place: String,
+    /// First byte of its data in the input; where it is compressed, of the compressed data.
+    pub offset: u64,
+    /// Length of its decoded data in bytes, as the file around it says.
+    pub len: u64,
+    /// Why other bytes cannot take its place, if so.
+    pub barrier: Option<Barrier>,
+}
+
 /// What is to be removed from a surveyed file.
 #[derive(Debug)]
 pub struct Removal<'r> {
     /// Indices into [`Findings::sites`], ascending; every one without a barrier that still stands.
     pub sites: &'r [usize],
+    /// New data of members, by their index in [`Survey::members`], ascending.
+    pub members: &'r [(usize, Vec<u8>)],
     /// Every spelling of the removed keys and values, for stale copies in slack.
     pub needles: &'r Needles,
 }
 
-impl Removal<'_> {
+impl<'r> Removal<'r> {
+    /// The removal of these sites, which leaves every member as it is.
+    pub fn new(sites: &'r [usize], needles: &'r Needles) -> Self {
+        Self { sites, members: &[], needles }
+    }
+
     /// Whether the site with this index goes.
     pub fn takes(&self, site: usize) -> bool {
         self.sites.binary_search(&site).is_ok()
@@ -167,11 +189,13 @@ pub struct Planned {
     pub plan: Plan,
     /// Sites of the removal that this plan does not remove, with the reason.
     pub left: Vec<(usize, Barrier)>,
+    /// Members of the removal that keep their data, with the reason.
+    pub left_members: Vec<(usize, Barrier)>,
 }
 
 impl From<Plan> for Planned {
     fn from(plan: Plan) -> Self {
-        Self { plan, left: Vec::new() }
+        Self { plan, left: Vec::new(), left_members: Vec::new() }
     }
 }
 
@@ -190,4 +214,29 @@ pub trait Survey {
     ///
     /// Metadata and slack always; content only when [`Scan::wants_content`] says so.
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()>;
+
+    /// The files that stand inside, in file order, whose labels are their own. Those that are parts of the format
+    /// itself are not among them. Default: none.
+    fn members(&self) -> Vec<Member> {
+        Vec::new()
+    }
+
+    /// The first bytes of a member, up to `len` of them, by which its format may be told.
+    ///
+    /// # Errors
+    /// As [`member`](Self::member).
+    fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
+        let mut bytes = self.member(index)?.into_owned();
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
+    /// The decoded data of a member.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) over [`Limits::part_bytes`](crate::Limits::part_bytes), and what
+    /// stands in the way of decoding it.
+    fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        Err(Error::unsupported(format!("there is no member {index}")))
+    }
 }

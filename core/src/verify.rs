@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::Format;
-use crate::limits::Limits;
+use crate::inside::Reach;
 use crate::needles::Needles;
 use crate::scan::{Hit, Proof, Scan};
 use crate::survey::{Findings, Site};
@@ -13,14 +13,14 @@ use crate::survey::{Findings, Site};
 /// [`ErrorKind::Unverified`] when the result cannot be surveyed, a removed site is still there, or a kept one changed.
 pub(crate) fn verify(
     format: &dyn Format,
+    reach: &Reach<'_>,
     result: &[u8],
     before: &Findings,
     removed: &[usize],
     needles: &Needles,
     proof: Proof,
-    limits: &Limits,
 ) -> Result<Vec<Hit>> {
-    let survey = format.survey(result, limits).map_err(|error| {
+    let survey = reach.survey(format, result).map_err(|error| {
         let reason = format!("the result cannot be read back: {}", error.reason());
         Error::new(ErrorKind::Unverified, reason).at(error.offset().unwrap_or(0))
     })?;

@@ -42,7 +42,7 @@ pub fn survey_plan(format: &str, data: &[u8]) {
         let chosen: Vec<usize> =
             sites.filter(|(_, site)| site.barrier.is_none() && takes(site)).map(|(index, _)| index).collect();
         let needles = needles(findings, &chosen);
-        let planned = match survey.plan(&Removal { sites: &chosen, needles: &needles }, layout) {
+        let planned = match survey.plan(&Removal::new(&chosen, &needles), layout) {
             Ok(planned) => planned,
             Err(error) => {
                 assert_ne!(error.kind(), ErrorKind::Conflict, "{layout:?}: {error}");

@@ -4,7 +4,7 @@
 //! part, has the part coded again, and shows everything to the residue scan.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::Carrier;
@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Layout, Plan};
 use crate::scan::{Class, Scan};
-use crate::survey::{Barrier, Findings, Guard, Planned, Removal, Scope, Survey};
+use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Survey};
 
 /// A member that may hold labels.
 #[derive(Debug)]
@@ -61,6 +61,10 @@ pub(crate) struct Package<'a> {
     findings: Findings,
     /// For each site, its part and its place in it.
     sites: Vec<(usize, usize)>,
+    /// The members that are files of their own.
+    files: Vec<usize>,
+    /// Why such members must not be edited.
+    seals: HashMap<usize, Barrier>,
 }
 
 impl<'a> Package<'a> {
@@ -74,6 +78,8 @@ impl<'a> Package<'a> {
             parts: Vec::new(),
             findings: Findings::default(),
             sites: Vec::new(),
+            files: Vec::new(),
+            seals: HashMap::new(),
         })
     }
 
@@ -91,6 +97,24 @@ impl<'a> Package<'a> {
     pub(crate) fn guard(&mut self, entry: usize, barrier: Barrier, scope: Scope) {
         let offset = self.offset(entry);
         self.findings.guards.push(Guard { barrier, scope, offset });
+    }
+
+    /// Takes in the members that are files of their own: those whose names `is_file` accepts and that are no parts.
+    /// `seal` says what forbids to edit one.
+    pub(crate) fn add_files(&mut self, is_file: impl Fn(&str) -> bool, seal: impl Fn(&str) -> Option<Barrier>) {
+        let parts: HashSet<usize> = self.parts.iter().map(|part| part.entry).collect();
+        let mut by_position: Vec<usize> = (0..self.archive.entries().len()).collect();
+        by_position.sort_by_key(|entry| self.offset(*entry));
+        for entry in by_position {
+            let name = String::from_utf8_lossy(self.archive.name(entry));
+            let is_empty = self.archive.entries().get(entry).is_none_or(|entry| entry.size == 0);
+            if is_empty || parts.contains(&entry) || !is_file(&name) {
+                continue;
+            }
+            let barrier = self.archive.obstacle(entry, None).or_else(|| seal(&name));
+            self.seals.extend(barrier.map(|barrier| (entry, barrier)));
+            self.files.push(entry);
+        }
     }
 
     /// Reads a member by `parse` and takes in its labels; `over` is what forbids to edit it.
@@ -135,6 +159,10 @@ impl<'a> Package<'a> {
         Ok(())
     }
 
+    fn file(&self, index: usize) -> Result<usize> {
+        self.files.get(index).copied().ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
+    }
+
     /// The new text of every part that loses a site.
     fn changes(&self, removal: &Removal<'_>, layout: Layout) -> Result<Vec<Change>> {
         let mut changes: Vec<Change> = Vec::new();
@@ -153,6 +181,8 @@ impl<'a> Package<'a> {
             let spaces_at = is_narrow.then_some(data.len());
             changes.push(Change { entry: part.entry, data, spaces_at });
         }
+        let files = removal.members.iter().filter_map(|(index, data)| Some((*self.files.get(*index)?, data)));
+        changes.extend(files.map(|(entry, data)| Change { entry, data: data.clone(), spaces_at: None }));
         Ok(changes)
     }
 
@@ -231,6 +261,35 @@ impl Survey for Package<'_> {
             self.show_content(scan)?;
         }
         Ok(())
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let member = |entry: &usize| Member {
+            place: String::from_utf8_lossy(self.archive.name(*entry)).into_owned(),
+            offset: self.offset(*entry),
+            len: self.archive.entries().get(*entry).map_or(0, |entry| entry.size),
+            barrier: self.seals.get(entry).cloned(),
+        };
+        self.files.iter().map(member).collect()
+    }
+
+    fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
+        let mut head = Vec::new();
+        let enough = || Error::limit("enough is known");
+        let shown = self.archive.windows(self.file(index)?, u64::MAX, &mut |piece| {
+            head.extend_from_slice(piece.get(..piece.len().min(len - head.len())).unwrap_or_default());
+            if head.len() < len { Ok(()) } else { Err(enough()) }
+        });
+        if head.is_empty() { shown.map(|()| head) } else { Ok(head) }
+    }
+
+    fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        let entry = self.file(index)?;
+        let bytes = self.archive.read(entry, self.limits)?;
+        match self.archive.obstacle(entry, Some(&bytes)) {
+            Some(barrier) => Err(Error::new(barrier.kind, barrier.reason).at(self.offset(entry))),
+            None => Ok(bytes),
+        }
     }
 }
 

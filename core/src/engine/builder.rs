@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::label::Label;
+use crate::inside::Inside;
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::scan::Proof;
@@ -18,6 +19,7 @@ pub struct EngineBuilder {
     proof: Proof,
     allow_signed: bool,
     allow_partial: bool,
+    inside: Inside,
     limits: Limits,
 }
 
@@ -95,6 +97,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What becomes of labels in files that stand inside others. Default [`Inside::Report`].
+    #[must_use]
+    pub fn inside(mut self, inside: Inside) -> Self {
+        self.inside = inside;
+        self
+    }
+
     /// Bounds on what one file may cost.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -128,6 +137,7 @@ impl EngineBuilder {
             proof: self.proof,
             allow_signed: self.allow_signed,
             allow_partial: self.allow_partial,
+            inside: self.inside,
             limits: self.limits,
         })
     }

@@ -9,6 +9,7 @@ pub use self::builder::EngineBuilder;
 use self::residue::{copy_of, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
+use crate::inside::{Inside, Reach};
 use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::plan::{Layout, Plan};
@@ -47,6 +48,7 @@ pub struct Engine {
     proof: Proof,
     allow_signed: bool,
     allow_partial: bool,
+    inside: Inside,
     limits: Limits,
 }
 
@@ -67,7 +69,9 @@ pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
     with_path(source, || {
         source.settle(limits, |source| {
             let format = format_of(&source)?;
-            let survey = format.survey(source.bytes(), limits).map_err(|error| error.in_format(format.name()))?;
+            let budget = Reach::budget(limits, Inside::Report);
+            let reach = Reach::new(limits, Inside::Report, &budget);
+            let survey = reach.survey(format, source.bytes()).map_err(|error| error.in_format(format.name()))?;
             let findings = survey.findings().with_attached(source.attached()).into_owned();
             Ok(Listing { format: format.name(), findings })
         })
@@ -137,7 +141,9 @@ impl Engine {
 
     fn strip_format(&self, format: &dyn Format, source: Source) -> Result<Cleaned> {
         let origin = source.clone();
-        let survey = format.survey(origin.bytes(), &self.limits)?;
+        let budget = Reach::budget(&self.limits, self.inside);
+        let reach = Reach::new(&self.limits, self.inside, &budget);
+        let survey = reach.survey(format, origin.bytes())?;
         let findings = survey.findings();
         let mut report = Report::new(Outcome::Clean, source.len());
         report.format = Some(format.name());
@@ -208,7 +214,7 @@ impl Engine {
     fn remove(&self, format: &dyn Format, source: Source, survey: &dyn Survey, removable: &[usize]) -> Result<Removed> {
         let findings = survey.findings();
         let mut needles = needles_for(findings, removable);
-        let planned = survey.plan(&Removal { sites: removable, needles: &needles }, self.layout)?;
+        let planned = survey.plan(&Removal::new(removable, &needles), self.layout)?;
         let mut removed = removable.to_vec();
         removed.retain(|site| !planned.left.iter().any(|(left, _)| left == site));
         if removed.is_empty() {
@@ -223,7 +229,9 @@ impl Engine {
         }
         let payload = Payload::new(source, planned.plan);
         let view = payload.view()?;
-        let hits = verify(format, &view, findings, &removed, &needles, self.proof, &self.limits)?;
+        let budget = Reach::budget(&self.limits, self.inside);
+        let reach = Reach::new(&self.limits, self.inside, &budget);
+        let hits = verify(format, &reach, &view, findings, &removed, &needles, self.proof)?;
         drop(view);
         Ok(Removed { payload, hits, left: planned.left })
     }

@@ -88,7 +88,7 @@ impl Survey for LineSurvey<'_> {
                 edits.push(Edit::fill(range.start as u64..range.end as u64 - 1, b' '));
             }
         }
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left })
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

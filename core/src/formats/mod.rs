@@ -35,6 +35,11 @@ pub trait Format: Debug + Send + Sync + 'static {
 /// Every format, in sniffing order.
 pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &pdf::Pdf];
 
+/// Whether some format is known by this extension, in lower case.
+pub(crate) fn has_extension(extension: &str) -> bool {
+    FORMATS.iter().any(|format| format.extensions().contains(&extension))
+}
+
 /// The format of `input`: by content, else by the `extension` of its name.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {
     let by_content = FORMATS.iter().find(|format| format.sniff(input));

@@ -71,7 +71,7 @@ fn strip(bytes: &[u8], address: &str, layout: Layout) -> Vec<u8> {
     assert!(!chosen.is_empty(), "{address} is not there");
     let texts = chosen.iter().map(|site| (address, None, sites[*site].value.as_deref()));
     let needles = Needles::new(texts);
-    let planned = survey.plan(&Removal { sites: &chosen, needles: &needles }, layout).unwrap();
+    let planned = survey.plan(&Removal::new(&chosen, &needles), layout).unwrap();
     let after = planned.plan.apply(bytes).unwrap();
     let kept: Vec<_> = listed(bytes).into_iter().filter(|(other, _)| other != address).collect();
     assert_eq!(listed(&after), kept);
@@ -186,7 +186,7 @@ fn the_index_of_pictures_follows() {
     assert_eq!(addresses(&bytes).len(), 2);
     let limits = Limits::default();
     let survey = Jpeg.survey(&bytes, &limits).unwrap();
-    let planned = survey.plan(&Removal { sites: &[0], needles: &Needles::new([]) }, Layout::Compact).unwrap();
+    let planned = survey.plan(&Removal::new(&[0], &Needles::new([])), Layout::Compact).unwrap();
     let after = planned.plan.apply(&bytes).unwrap();
     let want = build(b"", 0, 0).len() - 4;
     assert_eq!(after.len(), want + second.len());
@@ -201,7 +201,7 @@ fn copies_in_a_trailer_are_found_and_stop_the_shrinking() {
     let limits = Limits::default();
     let survey = Jpeg.survey(&bytes, &limits).unwrap();
     let needles = Needles::new([("jpeg:comment", None, Some("a comment"))]);
-    let planned = survey.plan(&Removal { sites: &[0], needles: &needles }, Layout::Compact).unwrap();
+    let planned = survey.plan(&Removal::new(&[0], &needles), Layout::Compact).unwrap();
     let after = planned.plan.apply(&bytes).unwrap();
     assert_eq!(after.len(), bytes.len());
     let mut scan = Scan::new(&needles, Proof::Structural);
@@ -265,7 +265,7 @@ proptest! {
             let all: Vec<usize> = (0..sites.len()).filter(|site| sites[*site].barrier.is_none()).collect();
             let layout = if compact { Layout::Compact } else { Layout::Preserve };
             let needles = Needles::new([("n", Some("alpha"), None)]);
-            let planned = survey.plan(&Removal { sites: &all, needles: &needles }, layout).unwrap();
+            let planned = survey.plan(&Removal::new(&all, &needles), layout).unwrap();
             let after = planned.plan.apply(&bytes).unwrap();
             prop_assert!(compact || after.len() == bytes.len());
             survey.scan(&mut Scan::new(&needles, Proof::Full)).unwrap();

@@ -63,6 +63,11 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         };
         package.add(entry, need, |bytes| parts::parse(role, bytes, limits), is_signed)?;
     }
+    let is_signed = |name: &str| {
+        let listed = signatures.covers(&normal(name), std::iter::empty());
+        listed.then(|| Barrier::new(ErrorKind::Signed, "a signature of the package lists this part"))
+    };
+    package.add_files(is_file, is_signed);
     Ok(package)
 }
 
@@ -165,6 +170,13 @@ fn signatures(package: &mut Package<'_>, members: &[(usize, Role)], limits: &Lim
         }
     }
     Ok(signatures)
+}
+
+/// Whether a member is a file of its own, and not one of the package's: those are XML, and keep to these extensions.
+fn is_file(name: &str) -> bool {
+    let own = ["xml", "rels", "vml", "psmdcp", "fpage", "fdoc", "fdseq", "frag", "dict"];
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !own.iter().any(|it| extension.eq_ignore_ascii_case(it))
 }
 
 /// A part name or package-level target in one spelling: lower case, percent escapes decoded, no leading slash, no

@@ -83,7 +83,7 @@ fn strip(bytes: &[u8], keys: &[&str], layout: Layout) -> Vec<u8> {
     let chosen: Vec<usize> = (0..all.len()).filter(|&index| keys.contains(&all[index].key.as_str())).collect();
     let taken = || chosen.iter().map(|&index| &all[index]);
     let needles = Needles::new(taken().map(|site| ("", Some(site.key.as_str()), site.value.as_deref())));
-    let planned = survey.plan(&Removal { sites: &chosen, needles: &needles }, layout).unwrap();
+    let planned = survey.plan(&Removal::new(&chosen, &needles), layout).unwrap();
     assert_eq!(planned.left, []);
     if layout == Layout::Preserve {
         assert!(planned.plan.keeps_length());
@@ -99,7 +99,7 @@ fn strip(bytes: &[u8], keys: &[&str], layout: Layout) -> Vec<u8> {
     after.scan(&mut scan).unwrap();
     let hits: Vec<_> = scan.into_hits().into_iter().filter(|hit| hit.class != Class::Content).collect();
     assert!(hits.is_empty(), "{hits:?}");
-    let again = after.plan(&Removal { sites: &[], needles: &needles }, layout).unwrap();
+    let again = after.plan(&Removal::new(&[], &needles), layout).unwrap();
     assert!(again.plan.is_identity());
     drop(after);
     result
@@ -320,7 +320,7 @@ proptest! {
             let chosen: Vec<usize> = (0..survey.findings().sites.len()).collect();
             let needles = Needles::new([("", Some("matter"), Some("Geheim 4711"))]);
             for layout in [Layout::Preserve, Layout::Compact] {
-                if let Ok(planned) = survey.plan(&Removal { sites: &chosen, needles: &needles }, layout) {
+                if let Ok(planned) = survey.plan(&Removal::new(&chosen, &needles), layout) {
                     let plan: Plan = planned.plan;
                     prop_assert!(plan.apply(&bytes).is_ok());
                 }

@@ -67,7 +67,7 @@ fn strip(input: &[u8], gone: &[&str], layout: Layout) -> Vec<u8> {
         let key = (site.kind == Kind::Custom).then_some(&*site.key);
         (&*site.address, key, site.value.as_deref())
     }));
-    let planned = survey.plan(&Removal { sites: &chosen, needles: &needles }, layout).unwrap();
+    let planned = survey.plan(&Removal::new(&chosen, &needles), layout).unwrap();
     assert_eq!(planned.left, []);
     assert!(layout == Layout::Compact || planned.plan.keeps_length());
     let output = planned.plan.apply(input).unwrap();
@@ -200,7 +200,7 @@ fn an_archive_behind_the_image_is_left_alone() {
     let limits = Limits::default();
     let survey = Png.survey(&input, &limits).unwrap();
     let needles = Needles::new([("id", Some("id"), Some("8888-8888"))]);
-    let planned = survey.plan(&Removal { sites: &[0], needles: &needles }, Layout::Preserve).unwrap();
+    let planned = survey.plan(&Removal::new(&[0], &needles), Layout::Preserve).unwrap();
     assert!(planned.plan.apply(&input).unwrap().ends_with(b"PK\x03\x04 8888-8888"));
     let mut scan = Scan::new(&needles, Proof::Structural);
     survey.scan(&mut scan).unwrap();
@@ -233,7 +233,7 @@ fn wrong_checksums_stay_unless_their_chunk_is_edited() {
     let input = [header(), wrong, other.clone(), image()].concat();
     let limits = Limits::default();
     let survey = Png.survey(&input, &limits).unwrap();
-    let plan = survey.plan(&Removal { sites: &[0], needles: &Needles::default() }, Layout::Preserve).unwrap().plan;
+    let plan = survey.plan(&Removal::new(&[0], &Needles::default()), Layout::Preserve).unwrap().plan;
     assert_eq!(plan.apply(&input).unwrap(), [header(), filler(text("id", "8888").len()), other, image()].concat());
 }
 
@@ -293,7 +293,7 @@ proptest! {
             let all: Vec<_> = (0..survey.findings().sites.len()).collect();
             let needles = Needles::new([("id", Some("aaaa"), Some("ffff"))]);
             for layout in LAYOUTS {
-                survey.plan(&Removal { sites: &all, needles: &needles }, layout).unwrap();
+                survey.plan(&Removal::new(&all, &needles), layout).unwrap();
             }
             survey.scan(&mut Scan::new(&needles, Proof::Full)).unwrap();
         }

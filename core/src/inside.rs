@@ -1,0 +1,282 @@
+//! Files inside files: a survey that reaches into the members of another.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::formats::{Format, detect, has_extension};
+use crate::limits::Limits;
+use crate::plan::Layout;
+use crate::scan::Scan;
+use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Site, Survey};
+
+/// What is done about the labels of files that stand inside another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Inside {
+    /// They are found and reported, and stay: a file whose chosen labels stand inside only partly is never *stripped*.
+    #[default]
+    Report,
+    /// They are removed like any other.
+    Strip,
+}
+
+/// How a file is surveyed with what stands inside it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) inside: Inside,
+    /// Decoded bytes of members that may still be looked at, in all.
+    budget: &'a Cell<u64>,
+    depth: usize,
+}
+
+/// Bytes of a member by which its format is told before it is decoded whole.
+const HEAD: usize = 4096;
+
+/// Beginnings of containers whose format only the whole tells: ZIP and compound files.
+const CONTAINERS: [&[u8]; 2] = [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"];
+
+impl<'a> Reach<'a> {
+    /// Down to the limits, with `budget` decoded bytes to look at.
+    pub(crate) fn new(limits: &'a Limits, inside: Inside, budget: &'a Cell<u64>) -> Self {
+        Self { limits, inside, budget, depth: 0 }
+    }
+
+    /// What a survey may decode of members.
+    pub(crate) fn budget(limits: &Limits, inside: Inside) -> Cell<u64> {
+        Cell::new(match inside {
+            Inside::Strip => limits.total_bytes,
+            Inside::Report => limits.inside_bytes,
+        })
+    }
+
+    /// Surveys `input` and what stands inside it.
+    pub(crate) fn survey<'i>(&self, format: &dyn Format, input: &'i [u8]) -> Result<Box<dyn Survey + 'i>>
+    where
+        'a: 'i,
+    {
+        let outer = format.survey(input, self.limits)?;
+        let members = outer.members();
+        if members.is_empty() {
+            return Ok(outer);
+        }
+        let mut deep = Deep { findings: outer.findings().clone(), outer, members, inner: Vec::new(), reach: *self };
+        deep.look()?;
+        Ok(Box::new(deep))
+    }
+
+    fn deeper(&self) -> Self {
+        Self { depth: self.depth + 1, ..*self }
+    }
+
+    /// What stands in the way of looking into a member of `len` bytes.
+    fn obstacle(&self, len: u64) -> Option<&'static str> {
+        if self.depth >= self.limits.inside_depth {
+            return Some("it stands too deep inside other files");
+        }
+        (len > self.budget.get()).then_some("the files inside are larger than the limit")
+    }
+
+    fn spend(&self, len: u64) {
+        self.budget.set(self.budget.get().saturating_sub(len));
+    }
+}
+
+/// A surveyed file together with the surveyed files inside it.
+struct Deep<'a> {
+    outer: Box<dyn Survey + 'a>,
+    members: Vec<Member>,
+    /// Those members in which something was found.
+    inner: Vec<Inner>,
+    /// The sites and guards of the file around, then those of the members in order.
+    findings: Findings,
+    reach: Reach<'a>,
+}
+
+/// A member of a known format. It is decoded again when it is edited or searched: only findings are kept.
+struct Inner {
+    member: usize,
+    format: &'static dyn Format,
+    /// Its sites in the findings of the whole.
+    sites: Range<usize>,
+}
+
+/// Sites of the whole that stay, with the reason.
+type Stays = Vec<(usize, Barrier)>;
+
+impl Deep<'_> {
+    /// Takes in what stands inside the members.
+    fn look(&mut self) -> Result<()> {
+        let members = std::mem::take(&mut self.members);
+        for (index, member) in members.iter().enumerate() {
+            match self.look_into(index, member) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::LimitExceeded && self.reach.inside == Inside::Strip => {
+                    self.members = members;
+                    return Err(error);
+                }
+                Err(error) => self.overlook(member, &error),
+            }
+        }
+        self.members = members;
+        Ok(())
+    }
+
+    fn look_into(&mut self, index: usize, member: &Member) -> Result<()> {
+        let extension = extension_of(&member.place);
+        let head = self.outer.member_head(index, HEAD)?;
+        if !may_be_known(&head, extension) {
+            return Ok(());
+        }
+        if let Some(obstacle) = self.reach.obstacle(member.len) {
+            return Err(Error::unsupported(obstacle).at(member.offset));
+        }
+        self.reach.spend(member.len);
+        let bytes = self.outer.member(index)?;
+        let Some(format) = detect(&bytes, extension) else { return Ok(()) };
+        let reach = self.reach.deeper();
+        let survey = reach.survey(format, &bytes).map_err(|error| Error::new(error.kind(), error.reason().clone()))?;
+        let found = survey.findings();
+        let over_file = found.guards.iter().find(|guard| guard.scope == Scope::File).map(|guard| &guard.barrier);
+        let barrier = member.barrier.as_ref().or(over_file);
+        let first = self.findings.sites.len();
+        self.findings.sites.extend(found.sites.iter().map(|site| self.reach.moved(site, member, barrier)));
+        for guard in found.guards.iter().filter(|guard| hides(guard)) {
+            let scope = if self.reach.inside == Inside::Strip { guard.scope.of_whole() } else { Scope::Inside };
+            let reason = format!("{}: {}", member.place, guard.barrier.reason);
+            let barrier = Barrier::new(guard.barrier.kind, reason);
+            self.findings.guards.push(Guard { barrier, scope, offset: member.offset });
+        }
+        let sites = first..self.findings.sites.len();
+        self.inner.push(Inner { member: index, format, sites });
+        Ok(())
+    }
+
+    /// Notes that a member was not looked into. When labels inside are to be removed it may hide some.
+    fn overlook(&mut self, member: &Member, error: &Error) {
+        let kind = match error.kind() {
+            kind @ (ErrorKind::Encrypted | ErrorKind::Conflict) => kind,
+            _ => ErrorKind::Unsupported,
+        };
+        let barrier = Barrier::new(kind, format!("{} cannot be looked into: {}", member.place, error.reason()));
+        let scope = if self.reach.inside == Inside::Strip { Scope::Hidden } else { Scope::Inside };
+        self.findings.guards.push(Guard { barrier, scope, offset: member.offset });
+    }
+
+    fn place(&self, inner: &Inner) -> (&str, u64) {
+        self.members.get(inner.member).map_or(("", 0), |member| (&*member.place, member.offset))
+    }
+
+    /// The new data of the member that `inner` is, without the chosen sites, and those of them that stay.
+    fn strip(&self, inner: &Inner, removal: &Removal<'_>, layout: Layout) -> Result<(Vec<u8>, Stays)> {
+        let own: Vec<usize> = removal.sites.iter().filter(|site| inner.sites.contains(site)).copied().collect();
+        let sites: Vec<usize> = own.iter().map(|site| site - inner.sites.start).collect();
+        let bytes = self.outer.member(inner.member)?;
+        let survey = self.reach.deeper().survey(inner.format, &bytes)?;
+        let removal = Removal { sites: &sites, members: &[], needles: removal.needles };
+        let planned = survey.plan(&removal, layout)?;
+        let left = planned.left.into_iter().map(|(site, barrier)| (site + inner.sites.start, barrier)).collect();
+        Ok((planned.plan.apply(&bytes)?, left))
+    }
+}
+
+impl Reach<'_> {
+    /// A site of a member as one of the file around it.
+    fn moved(&self, site: &Site, member: &Member, over: Option<&Barrier>) -> Site {
+        let nested = || Barrier::new(ErrorKind::Nested, "it stands in a file inside; ask for those too to remove it");
+        let mut site = site.clone();
+        site.place = join_inside(&member.place, &site.place);
+        site.offset = member.offset;
+        site.barrier = site.barrier.take().or_else(|| over.cloned());
+        if self.inside == Inside::Report {
+            site.barrier = site.barrier.take().or_else(|| Some(nested()));
+        }
+        site
+    }
+}
+
+impl Survey for Deep<'_> {
+    fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
+        let own = self.outer.findings().sites.len();
+        let outside = removal.sites.get(..removal.sites.partition_point(|site| *site < own)).unwrap_or_default();
+        let mut members = Vec::new();
+        let mut left = Vec::new();
+        for inner in &self.inner {
+            if removal.sites.iter().any(|site| inner.sites.contains(site)) {
+                let (data, stays) = self.strip(inner, removal, layout)?;
+                members.push((inner.member, data));
+                left.extend(stays);
+            }
+        }
+        let outer = Removal { sites: outside, members: &members, needles: removal.needles };
+        let mut planned = self.outer.plan(&outer, layout)?;
+        planned.left.extend(left);
+        for (member, barrier) in std::mem::take(&mut planned.left_members) {
+            let inner = self.inner.iter().filter(|inner| inner.member == member);
+            let stays = inner.flat_map(|inner| inner.sites.clone()).filter(|site| removal.takes(*site));
+            planned.left.extend(stays.map(|site| (site, barrier.clone())));
+        }
+        planned.left.sort_by_key(|(site, _)| *site);
+        planned.left.dedup_by_key(|(site, _)| *site);
+        Ok(planned)
+    }
+
+    fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
+        self.outer.scan(scan)?;
+        if self.reach.inside == Inside::Report {
+            return Ok(());
+        }
+        for inner in &self.inner {
+            let bytes = self.outer.member(inner.member)?;
+            let (place, offset) = self.place(inner);
+            let survey = self.reach.deeper().survey(inner.format, &bytes)?;
+            scan.inside(place, offset, |scan| survey.scan(scan))?;
+        }
+        Ok(())
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.members.clone()
+    }
+
+    fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        self.outer.member(index)
+    }
+}
+
+/// Whether what the guard says keeps labels from being seen.
+fn hides(guard: &Guard) -> bool {
+    guard.scope != Scope::File || guard.barrier.kind == ErrorKind::Encrypted
+}
+
+impl Scope {
+    /// What a guard of a member is to the file around it: other members may still be edited.
+    fn of_whole(self) -> Self {
+        match self {
+            Self::File => Self::Hidden,
+            other => other,
+        }
+    }
+}
+
+fn extension_of(place: &str) -> Option<&str> {
+    Path::new(place).extension()?.to_str()
+}
+
+/// Whether a file that begins like this, or has this extension, may be of a known format.
+fn may_be_known(head: &[u8], extension: Option<&str>) -> bool {
+    CONTAINERS.iter().any(|magic| head.starts_with(magic))
+        || extension.is_some_and(|extension| has_extension(&extension.to_ascii_lowercase()))
+        || detect(head, None).is_some()
+}
+
+/// A place inside a member, outermost first.
+pub(crate) fn join_inside(outer: &str, inner: &str) -> String {
+    if inner.is_empty() { outer.to_owned() } else { format!("{outer} › {inner}") }
+}
