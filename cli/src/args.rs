@@ -196,6 +196,12 @@ pub(crate) struct Strip {
     #[arg(long, help_heading = "Safety")]
     pub(crate) allow_signed: bool,
 
+    /// Remove labels from files inside files too: pictures in documents, members of archives, attachments
+    ///
+    /// Without it they are found and reported, and a file whose chosen labels stand inside is partial.
+    #[arg(short, long, help_heading = "Labels")]
+    pub(crate) recursive: bool,
+
     /// Write results in which some of the labels had to stay
     #[arg(long, help_heading = "Safety")]
     pub(crate) allow_partial: bool,

@@ -280,3 +280,6 @@ fn may_be_known(head: &[u8], extension: Option<&str>) -> bool {
 pub(crate) fn join_inside(outer: &str, inner: &str) -> String {
     if inner.is_empty() { outer.to_owned() } else { format!("{outer} › {inner}") }
 }
+
+#[cfg(test)]
+mod tests;

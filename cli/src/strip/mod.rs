@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use unlabel_core::{Cleaned, Engine, Error, ErrorKind, Label, Limits, Report, Source, batch};
+use unlabel_core::{Cleaned, Engine, Error, ErrorKind, Inside, Label, Limits, Report, Source, batch};
 
 use self::claims::Claims;
 use self::delivery::{Delivery, Sent, Uploads};
@@ -76,7 +76,8 @@ fn engine(options: &Strip) -> Result<Engine, UsageError> {
         .layout(options.layout.into())
         .proof(options.proof.into())
         .allow_signed(options.allow_signed)
-        .allow_partial(options.allow_partial);
+        .allow_partial(options.allow_partial)
+        .inside(if options.recursive { Inside::Strip } else { Inside::Report });
     for rule in &options.labels {
         builder = builder.label(rule);
     }
