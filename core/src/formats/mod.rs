@@ -1,6 +1,7 @@
 //! The formats, and how one is recognised.
 
 mod jpeg;
+mod odf;
 mod ooxml;
 mod pdf;
 mod png;
@@ -33,7 +34,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &pdf::Pdf];
+pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &pdf::Pdf];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::source::Source;
 
 const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let covered = [&kind[..], data].concat();
     [&(data.len() as u32).to_be_bytes()[..], &covered, &crc32fast::hash(&covered).to_be_bytes()].concat()
 }
@@ -18,12 +18,12 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
 /// A picture of one pixel with a text of each of these keys.
 fn picture(labels: &[(&str, &str)]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
+    png.extend(chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
     for (key, value) in labels {
-        png.extend(chunk(b"tEXt", format!("{key}\0{value}").as_bytes()));
+        png.extend(chunk(*b"tEXt", format!("{key}\0{value}").as_bytes()));
     }
-    png.extend(chunk(b"IDAT", b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01"));
-    png.extend(chunk(b"IEND", b""));
+    png.extend(chunk(*b"IDAT", b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01"));
+    png.extend(chunk(*b"IEND", b""));
     png
 }
 

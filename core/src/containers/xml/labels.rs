@@ -12,6 +12,12 @@ use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
 use crate::survey::{Barrier, Site};
 
+/// Regions of metadata that one part is seen to have.
+const MOST_REGIONS: usize = 64;
+
+/// A region of a part, and the claims in it.
+pub(crate) type Region = (Range<usize>, Vec<Range<usize>>);
+
 /// What a part holds. Ranges are raw bytes of the decoded part.
 #[derive(Debug)]
 pub(crate) struct Labels {
@@ -23,8 +29,8 @@ pub(crate) struct Labels {
     pub(crate) groups: Vec<(Range<usize>, Range<usize>)>,
     /// What belongs to sites and to the known structure.
     pub(crate) claims: Vec<Range<usize>>,
-    /// What of the part is metadata; none where all of it is content of the document.
-    pub(crate) metadata: Option<Range<usize>>,
+    /// What of the part is metadata, in order; the rest is content of the document.
+    pub(crate) metadata: Vec<Range<usize>>,
     /// Whether the part is somebody else's and was not read: its structure is claimed when it is shown.
     pub(crate) is_foreign: bool,
     /// How the part spells characters.
@@ -32,6 +38,20 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
+    /// The metadata of the part, each region with the claims in it, counted from its start.
+    pub(crate) fn regions<'l>(&'l self, claims: &'l [Range<usize>]) -> impl Iterator<Item = Region> + 'l {
+        self.metadata.iter().map(|region| {
+            let inside = claims.iter().filter(|claim| claim.start >= region.start && claim.end <= region.end);
+            let moved = inside.map(|claim| claim.start - region.start..claim.end - region.start);
+            (region.clone(), moved.collect())
+        })
+    }
+
+    /// Whether some of `len` bytes are content.
+    pub(crate) fn has_content(&self, len: usize) -> bool {
+        self.metadata.iter().map(ExactSizeIterator::len).sum::<usize>() < len
+    }
+
     /// A part without labels.
     pub(crate) fn none(encoding: Encoding) -> Self {
         Self {
@@ -39,7 +59,7 @@ impl Labels {
             ranges: Vec::new(),
             groups: Vec::new(),
             claims: Vec::new(),
-            metadata: None,
+            metadata: Vec::new(),
             is_foreign: false,
             encoding,
         }
@@ -47,7 +67,7 @@ impl Labels {
 
     /// A part of `len` bytes that describes the document in somebody else's terms.
     pub(crate) fn foreign(len: usize) -> Self {
-        Self { metadata: Some(0..len), is_foreign: true, ..Self::none(Encoding::Utf8) }
+        Self { metadata: std::iter::once(0..len).collect(), is_foreign: true, ..Self::none(Encoding::Utf8) }
     }
 
     /// The ranges to cut when the sites at these places go (ascending).
@@ -104,6 +124,10 @@ pub(crate) struct Walk<'t> {
     blank: Option<usize>,
     /// The same before the last start tag.
     pub(crate) before: Option<usize>,
+    /// Whether a document type declaration may stand there, as long as it declares nothing itself.
+    allows_doctype: bool,
+    /// Whether names are claimed as structure; not worth it outside of metadata.
+    pub(crate) claims_names: bool,
     /// What was found so far.
     pub(crate) labels: Labels,
 }
@@ -111,19 +135,30 @@ pub(crate) struct Walk<'t> {
 impl<'t> Walk<'t> {
     pub(crate) fn new(text: &'t Text<'t>, limits: &'t Limits) -> Self {
         let labels = Labels::none(text.encoding());
-        Self { text, scanner: Scanner::new(text, limits), limits, blank: None, before: None, labels }
+        let scanner = Scanner::new(text, limits);
+        Self { text, scanner, limits, blank: None, before: None, allows_doctype: false, claims_names: true, labels }
+    }
+
+    /// The same for formats whose files may begin with a document type declaration. One that declares anything in
+    /// the file itself is refused all the same.
+    pub(crate) fn allowing_doctype(mut self) -> Self {
+        self.allows_doctype = true;
+        self
     }
 
     /// The next event, its structure claimed.
     pub(crate) fn next(&mut self) -> Result<Option<Event<'t>>> {
         let event = self.scanner.next()?;
         match &event {
+            Some(Event::Doctype(range)) if self.allows_doctype && !self.text.slice(range.clone()).contains('[') => {
+                self.claim(range.clone());
+            }
             Some(Event::Doctype(range)) => {
                 let offset = self.text.raw_offset(range.start) as u64;
                 return Err(Error::unsupported("a part with a document type declaration").at(offset));
             }
-            Some(Event::Start(element)) => self.claim_tag(element),
-            Some(Event::End(end)) => self.claim(end.range.clone()),
+            Some(Event::Start(element)) if self.claims_names => self.claim_tag(element),
+            Some(Event::End(end)) if self.claims_names => self.claim(end.range.clone()),
             Some(Event::Instruction(range)) if range.start == 0 => self.claim(range.clone()),
             _ => {}
         }
@@ -166,9 +201,26 @@ impl<'t> Walk<'t> {
         value
     }
 
+    /// The part describes the document, all of it.
+    pub(crate) fn all_is_metadata(&mut self) {
+        let end = self.text.raw_offset(self.text.as_str().len());
+        self.labels.metadata = std::iter::once(0..end).collect();
+    }
+
+    /// The element at `range`, from its start tag to its end, describes the document.
+    pub(crate) fn is_metadata(&mut self, range: Range<usize>) {
+        let range = self.text.raw(range);
+        let is_full = self.labels.metadata.len() >= MOST_REGIONS;
+        match self.labels.metadata.last_mut() {
+            // What lies between is taken in with very many of them.
+            Some(last) if is_full => last.end = range.end,
+            _ => self.labels.metadata.push(range),
+        }
+    }
+
     /// Shows every child of the root element to `take`, which reads it to its end.
     pub(crate) fn children(&mut self, take: impl Fn(&mut Self, &Element<'t>) -> Result<()>) -> Result<()> {
-        self.labels.metadata = Some(0..self.text.raw_offset(self.text.as_str().len()));
+        self.all_is_metadata();
         while let Some(event) = self.next()? {
             if let Event::Start(element) = event
                 && self.scanner.depth() == 2

@@ -8,10 +8,12 @@
 //! that XML does not predefine is an error. Multi-byte encodings other than Unicode are unsupported unless the part
 //! is plain ASCII.
 
+mod file;
 mod labels;
 mod scanner;
 mod text;
 
+pub(crate) use file::XmlFile;
 pub(crate) use labels::{Labels, Walk, structure};
 pub use scanner::{Attribute, Content, Element, End, Event, Name, Scanner};
 pub use text::{Encoding, Text};

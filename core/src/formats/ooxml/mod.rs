@@ -21,7 +21,6 @@ mod encrypted;
 mod package;
 mod parts;
 mod properties;
-mod signatures;
 #[cfg(test)]
 mod tests;
 

@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::containers::package::{Need, Package};
+use crate::containers::package::{Need, Package, Signatures, normal};
 use crate::containers::xml::{Event, Scanner, Text};
 use crate::containers::zip::Archive;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
-use crate::survey::{Barrier, Scope};
+use crate::survey::Barrier;
 
 use super::parts;
-use super::signatures::Signatures;
 
 /// What a part is to the package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +46,9 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
     let mut relationships = relationships(package.archive(), limits)?;
     relationships.sort_by(|one, other| one.target.cmp(&other.target));
     let mut members = members(package.archive(), &relationships, limits)?;
-    let signatures = signatures(&mut package, &members, limits)?;
-    members.retain(|(_, role)| *role != Role::Signature);
-    let position = |entry: usize| package.archive().entries().get(entry).map_or(0, |entry| entry.header);
-    members.sort_by_key(|(entry, _)| position(*entry));
+    let listing = members.extract_if(.., |(_, role)| *role == Role::Signature).map(|(entry, _)| entry);
+    let signatures = Signatures::read(&mut package, listing, limits)?;
+    members.sort_by_key(|(entry, _)| package.offset(*entry));
     for (entry, role) in members {
         let part = normal(&String::from_utf8_lossy(package.archive().name(entry)));
         // Custom XML may be of any size: one item too large must not close the package.
@@ -154,57 +152,11 @@ fn each_element(
     Ok(())
 }
 
-/// What the signatures of the package list. One that cannot be read may list anything: it guards the whole file.
-fn signatures(package: &mut Package<'_>, members: &[(usize, Role)], limits: &Limits) -> Result<Signatures> {
-    let mut signatures = Signatures::default();
-    for (entry, _) in members.iter().filter(|(_, role)| *role == Role::Signature) {
-        let read = package.archive().read(*entry, limits).and_then(|bytes| signatures.add(&bytes, limits));
-        match read {
-            Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(error),
-            Err(error) => {
-                let reason = format!("a signature that cannot be read: {}", error.reason());
-                let barrier = Barrier::new(ErrorKind::Signed, reason);
-                package.guard(*entry, barrier, Scope::File);
-            }
-            Ok(()) => {}
-        }
-    }
-    Ok(signatures)
-}
-
 /// Whether a member is a file of its own, and not one of the package's: those are XML, and keep to these extensions.
 fn is_file(name: &str) -> bool {
     let own = ["xml", "rels", "vml", "psmdcp", "fpage", "fdoc", "fdseq", "frag", "dict"];
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     !own.iter().any(|it| extension.eq_ignore_ascii_case(it))
-}
-
-/// A part name or package-level target in one spelling: lower case, percent escapes decoded, no leading slash, no
-/// dots, query or fragment.
-pub(super) fn normal(name: &str) -> String {
-    let name = name.split(['?', '#']).next().unwrap_or_default();
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in name.split(['/', '\\']) {
-        match segment {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            _ => segments.push(segment),
-        }
-    }
-    let joined = segments.join("/").to_ascii_lowercase();
-    if joined.contains('%') { unescaped(&joined) } else { joined }
-}
-
-fn unescaped(name: &str) -> String {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.first_chunk::<2>().and_then(|pair| std::str::from_utf8(pair).ok());
-        let code = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&bytes).to_ascii_lowercase()
 }
 
 /// By the last segment of a relationship type: transitional, strict and vendor types differ before it only.

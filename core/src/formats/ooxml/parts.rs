@@ -195,9 +195,7 @@ fn variables(walk: &mut Walk<'_>) -> Result<()> {
             let whole = walk.text.raw(blank.unwrap_or(element.range.start)..end);
             walk.labels.groups.push((whole, sites));
         }
-        let range = walk.text.raw(element.range.start..end);
-        let start = walk.labels.metadata.take().map_or(range.start, |metadata| metadata.start);
-        walk.labels.metadata = Some(start..range.end);
+        walk.is_metadata(element.range.start..end);
     }
     Ok(())
 }
@@ -217,7 +215,9 @@ fn columns(walk: &mut Walk<'_>) -> Result<()> {
         let name = element.value("", "name");
         if depth == 1 {
             is_schema = element.name.local == "contentTypeSchema";
-            walk.labels.metadata = (!is_schema).then(|| 0..walk.text.raw_offset(walk.text.as_str().len()));
+            if !is_schema {
+                walk.all_is_metadata();
+            }
         } else if is_schema && name.as_deref() == Some("documentManagement") {
             management = depth;
         } else if is_schema {

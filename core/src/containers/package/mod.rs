@@ -3,9 +3,14 @@
 //! The format says which members hold labels and reads them; this survey cuts chosen ones out of the text of their
 //! part, has the part coded again, and shows everything to the residue scan.
 
+mod names;
+mod signatures;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+
+pub(crate) use names::normal;
+pub(crate) use signatures::Signatures;
 
 use super::Carrier;
 use super::xml::{self, Labels};
@@ -93,6 +98,14 @@ impl<'a> Package<'a> {
         self.archive.entries().get(entry).map_or(0, |entry| entry.data().start)
     }
 
+    /// The members to which `role_of` gives a role by their name, in the order of the file.
+    pub(crate) fn roles<R>(&self, role_of: impl Fn(&str) -> Option<R>) -> Vec<(usize, R)> {
+        let role = |entry: usize| Some((entry, role_of(std::str::from_utf8(self.archive.name(entry)).ok()?)?));
+        let mut roles: Vec<(usize, R)> = (0..self.archive.entries().len()).filter_map(role).collect();
+        roles.sort_by_key(|(entry, _)| self.offset(*entry));
+        roles
+    }
+
     /// A guard over a member or over what it says of others.
     pub(crate) fn guard(&mut self, entry: usize, barrier: Barrier, scope: Scope) {
         let offset = self.offset(entry);
@@ -140,7 +153,7 @@ impl<'a> Package<'a> {
                 return Ok(());
             }
         };
-        if labels.sites.is_empty() && labels.metadata.is_none() {
+        if labels.sites.is_empty() && labels.metadata.is_empty() {
             return Ok(());
         }
         let name = String::from_utf8_lossy(self.archive.name(entry)).into_owned();
@@ -191,15 +204,10 @@ impl<'a> Package<'a> {
         let offset = self.offset(part.entry);
         let structure = part.labels.is_foreign.then(|| xml::structure(&bytes, self.limits));
         let claims = structure.as_ref().unwrap_or(&part.labels.claims);
-        if let Some(range) = &part.labels.metadata {
-            let inside: Vec<Range<usize>> = claims
-                .iter()
-                .filter(|claim| claim.start >= range.start && claim.end <= range.end)
-                .map(|claim| claim.start - range.start..claim.end - range.start)
-                .collect();
-            scan.region(Class::Metadata, &part.name, offset, bytes.get(range.clone()).unwrap_or_default(), &inside);
+        for (range, inside) in part.labels.regions(claims) {
+            scan.region(Class::Metadata, &part.name, offset, bytes.get(range).unwrap_or_default(), &inside);
         }
-        if scan.wants_content() && part.labels.metadata.as_ref().is_none_or(|range| range.len() < bytes.len()) {
+        if scan.wants_content() && part.labels.has_content(bytes.len()) {
             scan.region(Class::Content, &part.name, offset, &bytes, claims);
         }
         Ok(())
