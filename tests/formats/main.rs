@@ -15,9 +15,11 @@ mod family;
 mod leak;
 mod malformed;
 mod oracle;
+mod packages;
 mod strip;
 
 mod jpeg;
+mod odf;
 mod ooxml;
 mod pdf;
 mod png;

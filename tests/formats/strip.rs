@@ -1,6 +1,6 @@
 //! Stripping through the public interface, with everything that a judge may want to see.
 
-use unlabel_core::{Engine, Label, Layout, Limits, Outcome, Proof, Report, Result, Site, Source, list};
+use unlabel_core::{Engine, Inside, Label, Layout, Limits, Outcome, Proof, Report, Result, Site, Source, list};
 
 /// Both layouts, for loops.
 pub(crate) const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
@@ -18,7 +18,7 @@ pub(crate) enum What<'w> {
 
 impl What<'_> {
     fn engine(self, layout: Layout) -> Result<Engine> {
-        let builder = Engine::builder().layout(layout).proof(Proof::Full).allow_partial(true);
+        let builder = Engine::builder().layout(layout).proof(Proof::Full).allow_partial(true).inside(Inside::Strip);
         match self {
             Self::Label(key) => builder.labels([Label::new(key)]),
             Self::Custom => builder.all(true),

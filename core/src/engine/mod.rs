@@ -61,7 +61,7 @@ pub struct Listing {
     pub findings: Findings,
 }
 
-/// Lists every label of `source`, of every kind.
+/// Lists every label of `source`, of every kind, and of the files that stand inside it.
 ///
 /// # Errors
 /// As [`Engine::strip`].
@@ -72,7 +72,10 @@ pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
             let budget = Reach::budget(limits, Inside::Report);
             let reach = Reach::new(limits, Inside::Report, &budget);
             let survey = reach.survey(format, source.bytes()).map_err(|error| error.in_format(format.name()))?;
-            let findings = survey.findings().with_attached(source.attached()).into_owned();
+            let mut findings = survey.findings().with_attached(source.attached()).into_owned();
+            // Nothing is to be removed here, so that it was not asked for stands in nobody's way.
+            let nested = |barrier: &mut Barrier| barrier.kind == ErrorKind::Nested;
+            findings.sites.iter_mut().for_each(|site| drop(site.barrier.take_if(nested)));
             Ok(Listing { format: format.name(), findings })
         })
     })
