@@ -2,8 +2,8 @@
 
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::label::Label;
 use crate::inside::Inside;
+use crate::label::Label;
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::scan::Proof;

@@ -5,6 +5,7 @@ mod odf;
 mod ooxml;
 mod pdf;
 mod png;
+mod zip;
 
 use std::fmt::Debug;
 
@@ -25,6 +26,18 @@ pub trait Format: Debug + Send + Sync + 'static {
     /// Whether `input` is of this format. Reads a few bytes at head and tail; never fails.
     fn sniff(&self, input: &[u8]) -> bool;
 
+    /// Whether other formats are made of this one (ZIP, XML, plain text), so that the name of a file tells more than
+    /// such content. Default false.
+    fn is_general(&self) -> bool {
+        false
+    }
+
+    /// Whether `input` may be of this format although it is not recognised: then the name decides. Default true.
+    fn admits(&self, input: &[u8]) -> bool {
+        let _ = input;
+        true
+    }
+
     /// Finds every site and guard of `input`.
     ///
     /// # Errors
@@ -34,19 +47,25 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &pdf::Pdf];
+pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {
     FORMATS.iter().any(|format| format.extensions().contains(&extension))
 }
 
-/// The format of `input`: by content, else by the `extension` of its name.
+/// The format of `input`: by content that is of one format only, else by the `extension` of its name, else by content
+/// that many formats are made of.
 pub fn detect(input: &[u8], extension: Option<&str>) -> Option<&'static dyn Format> {
-    let by_content = FORMATS.iter().find(|format| format.sniff(input));
-    let by_name = || {
-        let extension = extension?.to_ascii_lowercase();
-        FORMATS.iter().find(|format| format.extensions().contains(&extension.as_str()))
+    let recognised = |general: bool| {
+        FORMATS.iter().filter(move |format| format.is_general() == general).find(|format| format.sniff(input))
     };
-    by_content.or_else(by_name).copied()
+    let extension = extension.map(str::to_ascii_lowercase);
+    let named = |admitted: bool| {
+        let extension = extension.as_deref()?;
+        let mut named = FORMATS.iter().filter(|format| format.extensions().contains(&extension));
+        named.find(|format| format.admits(input) == admitted)
+    };
+    let found = recognised(false).or_else(|| named(true)).or_else(|| recognised(true)).or_else(|| named(false));
+    found.copied()
 }

@@ -3,6 +3,7 @@
 //! The format says which members hold labels and reads them; this survey cuts chosen ones out of the text of their
 //! part, has the part coded again, and shows everything to the residue scan.
 
+mod comments;
 mod names;
 mod signatures;
 
@@ -12,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 pub(crate) use names::normal;
 pub(crate) use signatures::Signatures;
 
+use self::comments::Comment;
 use super::Carrier;
 use super::xml::{self, Labels};
 use super::zip::{Archive, Change, Entry, Request};
@@ -66,6 +68,7 @@ pub(crate) struct Package<'a> {
     findings: Findings,
     /// For each site, its part and its place in it.
     sites: Vec<(usize, usize)>,
+    comments: Vec<Comment>,
     /// The members that are files of their own.
     files: Vec<usize>,
     /// Why such members must not be edited.
@@ -83,6 +86,7 @@ impl<'a> Package<'a> {
             parts: Vec::new(),
             findings: Findings::default(),
             sites: Vec::new(),
+            comments: Vec::new(),
             files: Vec::new(),
             seals: HashMap::new(),
         })
@@ -112,9 +116,10 @@ impl<'a> Package<'a> {
         self.findings.guards.push(Guard { barrier, scope, offset });
     }
 
-    /// Takes in the members that are files of their own: those whose names `is_file` accepts and that are no parts.
-    /// `seal` says what forbids to edit one.
-    pub(crate) fn add_files(&mut self, is_file: impl Fn(&str) -> bool, seal: impl Fn(&str) -> Option<Barrier>) {
+    /// Takes in what stands in every archive, after the parts: comments, and the members that are files of their own:
+    /// those whose names `is_file` accepts and that are no parts. `seal` says what forbids to edit one.
+    pub(crate) fn finish(&mut self, is_file: impl Fn(&str) -> bool, seal: impl Fn(&str) -> Option<Barrier>) {
+        self.comments = comments::read(&self.archive, self.limits, &mut self.findings.sites);
         let parts: HashSet<usize> = self.parts.iter().map(|part| part.entry).collect();
         let mut by_position: Vec<usize> = (0..self.archive.entries().len()).collect();
         by_position.sort_by_key(|entry| self.offset(*entry));
@@ -252,10 +257,9 @@ impl Survey for Package<'_> {
     fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
         let changes = self.changes(removal, layout)?;
         let mut stale = self.archive.stale(removal.needles, self.limits)?;
-        // A structured label in the archive comment is another product's, and not a stale copy.
-        let comment = self.archive.comment_range();
-        let is_structured = memchr::memmem::find(self.archive.comment(), b"<sisl").is_some();
-        stale.retain(|stale| !(is_structured && stale.range == comment));
+        for comment in &self.comments {
+            stale.extend(comment.stale(removal.sites)?);
+        }
         let request = Request { changes: &changes, stale: &stale, layout, growth_hint: self.growth_hint };
         Ok(Plan::new(self.archive.edits(&request)?, self.input_len)?.into())
     }
@@ -264,6 +268,7 @@ impl Survey for Package<'_> {
         for part in &self.parts {
             self.show_part(part, scan)?;
         }
+        self.comments.iter().for_each(|comment| comment.show(&self.archive, scan));
         self.archive.scan_slack(scan, self.limits)?;
         if scan.wants_content() {
             self.show_content(scan)?;

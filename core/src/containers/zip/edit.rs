@@ -92,6 +92,7 @@ impl Archive<'_> {
 
         let mut edits = Vec::new();
         let mut patches = Vec::new();
+        let mut comment_len = self.end.comment.end - self.end.comment.start;
         let mut edited: Vec<_> = records.iter().map(|record| self.local_range(record.entry)).collect();
         edited.sort_by_key(|range| range.start);
         for stale in stale {
@@ -102,12 +103,17 @@ impl Archive<'_> {
                 _ if before.is_some_and(|range| stale.range.start < range.end) => {}
                 StaleKind::Gap if cuts(stale) => edits.push(Edit::delete(stale.range.clone())),
                 StaleKind::Prefix | StaleKind::Gap => edits.push(Edit::fill(stale.range.clone(), 0)),
+                StaleKind::Comment if request.layout == Layout::Compact && self.is_last(&stale.range) => {
+                    comment_len -= stale.range.end - stale.range.start;
+                    edits.push(Edit::delete(stale.range.clone()));
+                }
                 StaleKind::Extra | StaleKind::Comment => patches.push(Patch {
                     at: stale.range.start,
                     bytes: vec![blank(stale.kind); (stale.range.end - stale.range.start) as usize],
                 }),
             }
         }
+        patches.push(Patch { at: self.end.record + 20, bytes: (comment_len as u16).to_le_bytes().to_vec() });
         for record in &records {
             if let Some(entry) = self.entries.get(record.entry) {
                 self.patch_record(entry, record, &mut patches)?;
@@ -119,6 +125,11 @@ impl Archive<'_> {
         }
         edits.extend(self.joined(patches));
         Ok(edits)
+    }
+
+    /// Whether a range is of the archive comment, behind which nothing counts offsets.
+    fn is_last(&self, range: &Range<u64>) -> bool {
+        range.start >= self.end.comment.start
     }
 
     fn local_range(&self, entry: usize) -> Range<u64> {
@@ -188,10 +199,11 @@ impl Archive<'_> {
     ) -> (Vec<u8>, Vec<u8>) {
         let data = change.data.clone();
         let coded = if entry.is_stored() { data.clone() } else { deflate(&data, Wrapper::Raw) };
-        if request.layout == Layout::Compact {
+        let room = (entry.data().end - entry.local_extra_range().start) as usize - fields.len();
+        // Another program may have coded more tightly than we do at first.
+        if request.layout == Layout::Compact && coded.len() <= room {
             return (coded, data);
         }
-        let room = (entry.data().end - entry.local_extra_range().start) as usize - fields.len();
         if room == coded.len() {
             return (coded, data);
         }

@@ -166,9 +166,20 @@ impl<'a> Archive<'a> {
         self.bytes(self.end.comment.clone())
     }
 
-    /// Where the archive comment lies.
-    pub fn comment_range(&self) -> Range<u64> {
-        self.end.comment.clone()
+    /// Where comments lie that are not empty, each with the member it is on: those of members in directory order, that
+    /// of the archive last.
+    pub fn comments(&self) -> Vec<(Option<usize>, Range<u64>)> {
+        let of_members = self.entries.iter().enumerate().map(|(index, entry)| (Some(index), entry.comment_range()));
+        let all = of_members.chain([(None, self.end.comment.clone())]);
+        all.filter(|(_, range)| !range.is_empty()).collect()
+    }
+
+    /// Whether something stands before the directory that signs the archive as a whole (Android's APK Signature
+    /// Scheme 2 and later).
+    pub fn has_signing_block(&self) -> bool {
+        let magic = b"APK Sig Block 42";
+        let start = self.directory.start.saturating_sub(magic.len() as u64);
+        self.bytes(start..self.directory.start) == magic
     }
 
     /// Why a member cannot be edited, if so; `decoded` is its data, as far as it has been [read](Self::read).
@@ -246,7 +257,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Bytes of the input; nothing when the range leaves it, which parsing has ruled out.
-    fn bytes(&self, range: Range<u64>) -> &'a [u8] {
+    pub(crate) fn bytes(&self, range: Range<u64>) -> &'a [u8] {
         self.input.get(range.start as usize..range.end as usize).unwrap_or_default()
     }
 }

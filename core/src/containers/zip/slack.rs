@@ -1,5 +1,5 @@
-//! What no reader of an archive looks at, but a search of its bytes finds: gaps with old members, comments, extra
-//! fields of unknown writers.
+//! What no reader of an archive looks at, but a search of its bytes finds: gaps with old members, extra fields of
+//! unknown writers.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub enum StaleKind {
     Gap,
     /// The body of an extra field: zeroed.
     Extra,
-    /// A comment: blanked.
+    /// A comment, or part of one: blanked, or cut out of the archive's where the layout may change.
     Comment,
 }
 
@@ -67,8 +67,8 @@ impl Archive<'_> {
         gaps
     }
 
-    /// Shows everything that no reader looks at to a residue scan: gaps, the old members in them decoded, comments,
-    /// and extra fields that are not merely numbers.
+    /// Shows everything that no reader looks at to a residue scan: gaps, the old members in them decoded, and extra
+    /// fields that are not merely numbers.
     ///
     /// # Errors
     /// [`LimitExceeded`](ErrorKind::LimitExceeded) when old members decode to several times [`Limits::part_bytes`].
@@ -77,8 +77,8 @@ impl Archive<'_> {
         for gap in self.gaps() {
             self.show_gap(&gap, scan, limits, &mut budget)?;
         }
-        for (range, kind) in self.fields() {
-            self.show_field(&range, kind, scan);
+        for range in self.fields() {
+            self.show_field(&range, scan);
         }
         Ok(())
     }
@@ -103,18 +103,18 @@ impl Archive<'_> {
                 stale.push(Stale { range, kind });
             }
         }
-        for (range, kind) in self.fields() {
+        for range in self.fields() {
             let mut scan = Scan::new(needles, Proof::Structural);
-            self.show_field(&range, kind, &mut scan);
+            self.show_field(&range, &mut scan);
             if !scan.into_hits().is_empty() {
-                stale.push(Stale { range, kind });
+                stale.push(Stale { range, kind: StaleKind::Extra });
             }
         }
         Ok(stale)
     }
 
-    /// Comments, and the bodies of extra fields that could hold text.
-    fn fields(&self) -> Vec<(Range<u64>, StaleKind)> {
+    /// The bodies of extra fields that could hold text.
+    fn fields(&self) -> Vec<Range<u64>> {
         let mut fields = Vec::new();
         for entry in &self.entries {
             // A name that differs between the headers leaves the place of the local fields unsure.
@@ -130,22 +130,15 @@ impl Archive<'_> {
                 let text = extras(bytes).filter(|field| !PLAIN_EXTRAS.contains(&field.id) && !is_blank(field));
                 fields.extend(text.map(|field| {
                     let at = |position: usize| range.start + position as u64;
-                    (at(field.body.start)..at(field.body.end), StaleKind::Extra)
+                    at(field.body.start)..at(field.body.end)
                 }));
             }
-            if entry.comment_len > 0 {
-                fields.push((entry.comment_range(), StaleKind::Comment));
-            }
-        }
-        if !self.end.comment.is_empty() {
-            fields.push((self.end.comment.clone(), StaleKind::Comment));
         }
         fields
     }
 
-    fn show_field(&self, range: &Range<u64>, kind: StaleKind, scan: &mut Scan<'_>) {
-        let place = if kind == StaleKind::Comment { "ZIP comment" } else { "ZIP extra field" };
-        scan.raw_region(Class::Slack, place, range.start, self.bytes(range.clone()), &[]);
+    fn show_field(&self, range: &Range<u64>, scan: &mut Scan<'_>) {
+        scan.raw_region(Class::Slack, "ZIP extra field", range.start, self.bytes(range.clone()), &[]);
     }
 
     /// Shows a gap as it is, and every old member in it decoded.

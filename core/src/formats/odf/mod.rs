@@ -54,6 +54,10 @@ impl Format for Odf {
         is_flat(input) || is_package(input)
     }
 
+    fn admits(&self, input: &[u8]) -> bool {
+        input.starts_with(b"PK") || input.trim_ascii_start().starts_with(b"<")
+    }
+
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
         if input.starts_with(b"PK") {
             return Ok(Box::new(package::open(input, limits)?));

@@ -45,7 +45,7 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         let parse = |bytes: &[u8]| parse(role, bytes, limits);
         package.add(entry, need, parse, || covers(&name))?;
     }
-    package.add_files(|name| is_file(name) && !encrypted.contains(&normal(name)), covers);
+    package.finish(|name| is_file(name) && !encrypted.contains(&normal(name)), covers);
     Ok(package)
 }
 

@@ -62,6 +62,10 @@ impl Format for Ooxml {
         names.iter().any(|name| is(name, b"[Content_Types].xml")) && names.iter().any(|name| is(name, b"_rels/.rels"))
     }
 
+    fn admits(&self, input: &[u8]) -> bool {
+        input.starts_with(b"PK")
+    }
+
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
         if encrypted::is_compound_file(input) {
             return encrypted::survey(input);

@@ -65,7 +65,7 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         let listed = signatures.covers(&normal(name), std::iter::empty());
         listed.then(|| Barrier::new(ErrorKind::Signed, "a signature of the package lists this part"))
     };
-    package.add_files(is_file, is_signed);
+    package.finish(is_file, is_signed);
     Ok(package)
 }
 
