@@ -220,6 +220,7 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 }
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
+                ("hdr", name) => format!("header:{name}"),
                 ("custom" | "docvar" | "tag" | "info" | "xmp", _) => key.clone(),
                 _ => return None,
             };
@@ -237,7 +238,7 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
         return complaints;
     }
     match layout {
-        Layout::Preserve if stripped.output.len() != input.len() => {
+        Layout::Preserve if stripped.output.len() != input.len() && !CUT.contains(&&*file.family) => {
             complaints.push(format!("{} bytes became {}", input.len(), stripped.output.len()));
         }
         Layout::Compact if stripped.output.len() > input.len() => {
@@ -255,11 +256,15 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: &Tags) -> Vec<String> {
     }
     complaints.extend(tag_complaints(&removed, stripped, tags, &oracle::exiftool(output_path)));
     // What the report admits is no leak; that a file is partial is a complaint of its own.
-    if stripped.report.outcome == Outcome::Stripped {
+    // Mail is plain text, whose fields and bodies its own reader compares one by one.
+    if stripped.report.outcome == Outcome::Stripped && !CUT.contains(&&*file.family) {
         complaints.extend(leaks(file, case, &removed));
     }
     complaints
 }
+
+/// Families that have no filler, so that every plan cuts.
+const CUT: [&str; 1] = ["eml"];
 
 /// Tags that follow from others, and may change when those go.
 const DERIVED: [&str; 10] = [

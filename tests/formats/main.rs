@@ -19,6 +19,7 @@ mod packages;
 mod strip;
 
 mod jpeg;
+mod mail;
 mod odf;
 mod ooxml;
 mod pdf;

@@ -103,7 +103,17 @@ static JUDGE: Pool = Pool {
 pub(crate) struct Tags(pub(crate) BTreeMap<String, Vec<String>>);
 
 /// Groups that describe the file on disk, its container or the program, not the metadata in it.
-const NOT_METADATA: [&str; 5] = ["System:", "ZIP:", "Composite:", "ExifTool:ExifToolVersion", "SourceFile"];
+const NOT_METADATA: [&str; 8] = [
+    "System:",
+    "ZIP:",
+    "Composite:",
+    "ExifTool:ExifToolVersion",
+    "SourceFile",
+    // Of anything that it takes for text.
+    "File:LineCount",
+    "File:WordCount",
+    "File:Newlines",
+];
 
 /// Asks `exiftool` for every tag of `path`, unknown and duplicate ones too.
 pub(crate) fn exiftool(path: &Path) -> Tags {
@@ -213,6 +223,11 @@ pub(crate) fn pdf_streams(path: &Path) -> Result<Vec<u8>, String> {
 pub(crate) fn zip_members(path: &Path) -> Result<Vec<(String, String)>, String> {
     let answer = judge(&json!({"do": "members", "path": path}))?;
     Ok(serde_json::from_value(answer["members"].clone()).unwrap())
+}
+
+/// Fields and bodies of every message and part, as Python's `email` reads them.
+pub(crate) fn mail(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "mail", "path": path}))
 }
 
 fn judge(request: &Value) -> Result<Value, String> {

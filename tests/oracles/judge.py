@@ -7,14 +7,18 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "inject", "path": P, "to": Q, "key": K, "value": V}
                                                 -> {"ok": true}                  P with one label more, written to Q
   {"do": "streams", "path": P}                  -> {"ok": true, "to": Q}         all decoded streams of a PDF, joined in Q
+  {"do": "mail", "path": P}                     -> {"ok": true, "fields": [...], "bodies": [...]} of every message and part
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
 """
 
+import email
+import email.policy
 import hashlib
 import io
 import json
+import mailbox
 import re
 import sys
 import tempfile
@@ -194,6 +198,35 @@ def members_of(path):
         return members
 
 
+def plain(text):
+    """Text that JSON can hold: bytes that are no text are lone surrogates here."""
+    return str(text).encode("utf-8", "backslashreplace").decode()
+
+
+def mail_of(path):
+    """Name and text of every field, and a hash of every decoded body, in the order of the file."""
+    data = open(path, "rb").read()
+    first, _, rest = data.partition(b"\n")
+    if data.startswith(b"From "):
+        box = mailbox.mbox(path, create=False)
+        messages = [email.message_from_bytes(box.get_bytes(key)) for key in box.keys()]
+    elif first.strip().isdigit():
+        messages = [email.message_from_bytes(rest[:int(first)])]
+    else:
+        messages = [email.message_from_bytes(data)]
+    fields, bodies = [], []
+    for message in messages:
+        for part in message.walk():
+            fields += [[plain(name), plain(value)] for name, value in part.raw_items()]
+            if part.get_content_type() == "text/rfc822-headers":
+                # The header of another message, given as text.
+                headers = email.message_from_bytes(part.get_payload(decode=True))
+                fields += [[plain(name), plain(value)] for name, value in headers.raw_items()]
+            elif not part.is_multipart():
+                bodies.append(digest([part.get_payload(decode=True) or b""]))
+    return {"fields": fields, "bodies": bodies}
+
+
 def answer(request):
     path = request["path"]
     if request["do"] == "open":
@@ -204,6 +237,8 @@ def answer(request):
         return {}
     if request["do"] == "streams":
         return {"to": streams_of(path)}
+    if request["do"] == "mail":
+        return mail_of(request["path"])
     if request["do"] == "members":
         return {"members": members_of(path)}
     raise ValueError(f"no such request: {request['do']}")

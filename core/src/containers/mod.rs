@@ -3,6 +3,7 @@
 
 pub mod deflate;
 pub mod iptc;
+pub(crate) mod mime;
 pub(crate) mod nested;
 pub(crate) mod office;
 pub(crate) mod package;

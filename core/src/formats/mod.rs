@@ -1,5 +1,6 @@
 //! The formats, and how one is recognised.
 
+mod eml;
 mod jpeg;
 mod odf;
 mod ooxml;
@@ -46,8 +47,9 @@ pub trait Format: Debug + Send + Sync + 'static {
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>>;
 }
 
-/// Every format, in sniffing order.
-pub static FORMATS: &[&dyn Format] = &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf];
+/// Every format, in sniffing order; text comes last.
+pub static FORMATS: &[&dyn Format] =
+    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf, &eml::Eml];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {
