@@ -221,6 +221,8 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
                 ("hdr", name) => format!("header:{name}"),
+                ("userprop", name) => format!("custom:{name}"),
+                ("rtf", name) => format!("info:{name}"),
                 ("custom" | "docvar" | "tag" | "info" | "xmp", _) => key.clone(),
                 _ => return None,
             };
@@ -286,7 +288,10 @@ fn squash(text: &str) -> String {
 }
 
 /// Fields that `exiftool` calls otherwise than their format does.
-const OTHER_NAMES: [(&str, &str); 6] = [
+const OTHER_NAMES: [(&str, &str); 9] = [
+    ("creatim", "createdate"),
+    ("revtim", "modifydate"),
+    ("printim", "lastprinted"),
     ("creationdate", "createdate"),
     ("moddate", "modifydate"),
     ("created", "createdate"),

@@ -25,3 +25,4 @@ mod ooxml;
 mod pdf;
 mod png;
 mod remote;
+mod rtf;

@@ -31,6 +31,7 @@ import openpyxl
 import pikepdf
 import pptx
 from PIL import Image, ImageFile, PngImagePlugin
+from striprtf.striprtf import rtf_to_text
 
 warnings.simplefilter("ignore")
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -98,7 +99,12 @@ def open_image(path):
         return {"content": digest([image.mode, str(image.size), image.tobytes()])}
 
 
-OPENERS = {"docx": open_docx, "docm": open_docx, "pptx": open_pptx, "xlsx": open_xlsx, "xlsm": open_xlsx,
+def open_rtf(path):
+    data = open(path, "rb").read().decode("latin-1")
+    return {"content": digest([rtf_to_text(data, encoding="latin-1", errors="replace")])}
+
+
+OPENERS = {"rtf": open_rtf, "docx": open_docx, "docm": open_docx, "pptx": open_pptx, "xlsx": open_xlsx, "xlsm": open_xlsx,
            "pdf": open_pdf, "jpg": open_image, "jpeg": open_image, "png": open_image}
 
 

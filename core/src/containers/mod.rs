@@ -8,6 +8,7 @@ pub(crate) mod nested;
 pub(crate) mod office;
 pub(crate) mod package;
 pub mod photoshop;
+pub(crate) mod rtf;
 pub(crate) mod text;
 pub mod tiff;
 pub mod xml;

@@ -6,6 +6,7 @@ mod odf;
 mod ooxml;
 mod pdf;
 mod png;
+mod rtf;
 mod zip;
 
 use std::fmt::Debug;
@@ -49,7 +50,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 
 /// Every format, in sniffing order; text comes last.
 pub static FORMATS: &[&dyn Format] =
-    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf, &eml::Eml];
+    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf, &rtf::Rtf, &eml::Eml];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {
