@@ -209,7 +209,7 @@ impl Survey for Deep<'_> {
         let mut left = Vec::new();
         for inner in &self.inner {
             if removal.sites.iter().any(|site| inner.sites.contains(site)) {
-                let (data, stays) = self.strip(inner, removal, layout)?;
+                let (data, stays) = self.strip(inner, removal, self.outer.member_layout(layout))?;
                 members.push((inner.member, data));
                 left.extend(stays);
             }
@@ -243,6 +243,10 @@ impl Survey for Deep<'_> {
 
     fn members(&self) -> Vec<Member> {
         self.members.clone()
+    }
+
+    fn member_layout(&self, layout: Layout) -> Layout {
+        self.outer.member_layout(layout)
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {

@@ -19,6 +19,17 @@ const PAIR_REACH: usize = 64;
 /// Regions of at least this many bytes are searched by one automaton instead of needle by needle.
 const AUTOMATON_FROM: usize = 32 << 10;
 
+/// The code pages in which old documents spell text, without those that a later one repeats.
+const CODE_PAGES: [&encoding_rs::Encoding; 7] = [
+    encoding_rs::WINDOWS_1252,
+    encoding_rs::GBK,
+    encoding_rs::WINDOWS_1250,
+    encoding_rs::WINDOWS_1251,
+    encoding_rs::SHIFT_JIS,
+    encoding_rs::BIG5,
+    encoding_rs::EUC_KR,
+];
+
 /// Which half of a label a needle spells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Half {
@@ -53,7 +64,7 @@ pub struct Occurrence {
 
 /// The spellings of a set of removed labels, as one automaton.
 ///
-/// Covers UTF-8, UTF-16 in both byte orders, Latin-1 and GBK, XML entities, JSON `\u` escapes, PDF `#xx` names, octal
+/// Covers UTF-8, UTF-16 in both byte orders, the code pages of old documents, XML entities, JSON `\u` escapes, PDF `#xx` names, octal
 /// and hex strings, RTF `\'hh`, quoted-printable, hex text, and base64 at its three alignments.
 #[derive(Debug, Default)]
 pub struct Needles {
@@ -227,7 +238,7 @@ impl Spellings {
         add(text.as_bytes().to_vec(), Width::One);
         add(little.clone(), Width::Utf16Le);
         add(big.clone(), Width::Utf16Be);
-        for encoding in [encoding_rs::WINDOWS_1252, encoding_rs::GBK] {
+        for encoding in CODE_PAGES {
             let (bytes, _, lossy) = encoding.encode(text);
             if !lossy {
                 add(bytes.into_owned(), Width::One);

@@ -221,6 +221,11 @@ pub trait Survey {
         Vec::new()
     }
 
+    /// How the data of members must be edited when the file is edited by `layout`. Default: the same.
+    fn member_layout(&self, layout: Layout) -> Layout {
+        layout
+    }
+
     /// The first bytes of a member, up to `len` of them, by which its format may be told.
     ///
     /// # Errors

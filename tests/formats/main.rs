@@ -21,6 +21,7 @@ mod strip;
 mod jpeg;
 mod mail;
 mod odf;
+mod ole;
 mod ooxml;
 mod pdf;
 mod png;

@@ -184,6 +184,11 @@ pub(crate) fn open(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "open", "path": path})).map(|mut answer| answer["seen"].take())
 }
 
+/// The streams, property sets and named properties of a compound file, as `olefile` reads them.
+pub(crate) fn compound(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "compound", "path": path})).map(|mut answer| answer["seen"].take())
+}
+
 /// The key under which other programs write labels: it occurs nowhere by chance.
 pub(crate) const KEY: &str = "ZqLabelKey";
 
@@ -212,11 +217,20 @@ pub(crate) fn inject(path: &Path, extension: &str) -> Result<Vec<u8>, String> {
 
 /// All decoded streams of a PDF, joined.
 pub(crate) fn pdf_streams(path: &Path) -> Result<Vec<u8>, String> {
-    let answer = judge(&json!({"do": "streams", "path": path}))?;
+    judge(&json!({"do": "streams", "path": path})).map(|answer| written(&answer))
+}
+
+/// A compound file with zeros in place of the document itself.
+pub(crate) fn blanked(path: &Path) -> Result<Vec<u8>, String> {
+    judge(&json!({"do": "blanked", "path": path})).map(|answer| written(&answer))
+}
+
+/// The file that an answer names, which goes.
+fn written(answer: &Value) -> Vec<u8> {
     let to = PathBuf::from(answer["to"].as_str().unwrap());
     let streams = std::fs::read(&to).unwrap();
     std::fs::remove_file(to).unwrap();
-    Ok(streams)
+    streams
 }
 
 /// Name and content hash of every member of a ZIP, in directory order.

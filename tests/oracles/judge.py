@@ -8,6 +8,8 @@ Reads one JSON request per line from standard input and answers each with one JS
                                                 -> {"ok": true}                  P with one label more, written to Q
   {"do": "streams", "path": P}                  -> {"ok": true, "to": Q}         all decoded streams of a PDF, joined in Q
   {"do": "mail", "path": P}                     -> {"ok": true, "fields": [...], "bodies": [...]} of every message and part
+  {"do": "compound", "path": P}                 -> {"ok": true, "seen": {...}}   streams and property sets of a compound file
+  {"do": "blanked", "path": P}                  -> {"ok": true, "to": Q}         a compound file without its content, in Q
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -27,6 +29,7 @@ import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
 import docx
+import olefile
 import openpyxl
 import pikepdf
 import pptx
@@ -233,8 +236,69 @@ def mail_of(path):
     return {"fields": fields, "bodies": bodies}
 
 
+def properties_of(ole, name):
+    """The properties of a set by number, but for the dictionary."""
+    found = ole.getproperties(name, convert_time=False)
+    # Of wide text it shows more than there is.
+    found = {number: value.split("\0")[0] if isinstance(value, str) else value for number, value in found.items()}
+    return {str(number): repr(value)[:200] for number, value in found.items() if number != 0}
+
+
+DESCRIBING = ("\x05", "__nameid", "__properties", "__substg1.0_007D")
+
+
+def blanked(path):
+    """The file with zeros in place of every stream that is the document itself."""
+    data = bytearray(open(path, "rb").read())
+    with olefile.OleFileIO(path) as ole:
+        def sectors(start, size):
+            while start < 0xFFFFFFFA and size > 0:
+                yield (start + 1) * ole.sector_size, min(size, ole.sector_size)
+                start, size = ole.fat[start], size - ole.sector_size
+
+        mini = [at for at, _ in sectors(ole.root.isectStart, ole.root.size)]
+        per = ole.sector_size // 64
+        for name in ole.listdir():
+            entry = ole.direntries[ole._find(name)]
+            if any(part.startswith(DESCRIBING) for part in name):
+                continue
+            if entry.size >= 4096:
+                ranges = list(sectors(entry.isectStart, entry.size))
+            else:
+                ole.minifat or ole.loadminifat()
+                ranges, at, size = [], entry.isectStart, entry.size
+                while at < 0xFFFFFFFA and size > 0:
+                    ranges.append((mini[at // per] + at % per * 64, min(size, 64)))
+                    at, size = ole.minifat[at], size - 64
+            for at, size in ranges:
+                data[at:at + size] = bytes(size)
+    target = tempfile.NamedTemporaryFile(delete=False)
+    target.write(data)
+    target.close()
+    return target.name
+
+
+def compound_of(path):
+    """Every stream by path, length and hash; every property set."""
+    with olefile.OleFileIO(path) as ole:
+        seen = {"streams": [], "properties": {}}
+        for name in ole.listdir():
+            try:
+                data = ole.openstream(name).read()
+                seen["streams"].append(["/".join(name), len(data), digest([data])])
+                if name[-1].startswith("\x05") and data[:2] == b"\xfe\xff":
+                    seen["properties"]["/".join(name)] = properties_of(ole, name)
+            except Exception as error:
+                seen["streams"].append(["/".join(name), 0, type(error).__name__])
+        return seen
+
+
 def answer(request):
     path = request["path"]
+    if request["do"] == "blanked":
+        return {"to": blanked(path)}
+    if request["do"] == "compound":
+        return {"seen": compound_of(path)}
     if request["do"] == "open":
         opener = OPENERS.get(kind_of(path))
         return {"seen": opener(path)} if opener else {"seen": None}

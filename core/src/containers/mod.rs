@@ -1,6 +1,7 @@
 //! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
 //! re-serializes what it does not edit.
 
+pub(crate) mod cfb;
 pub mod deflate;
 pub mod iptc;
 pub(crate) mod mime;
@@ -8,6 +9,7 @@ pub(crate) mod nested;
 pub(crate) mod office;
 pub(crate) mod package;
 pub mod photoshop;
+pub(crate) mod propset;
 pub(crate) mod rtf;
 pub(crate) mod text;
 pub mod tiff;

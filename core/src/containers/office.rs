@@ -70,7 +70,8 @@ const BOOKKEEPING: [&str; 62] = [
 ];
 
 /// Beginnings of such keys, lower case.
-const BOOKKEEPING_FAMILIES: [&str; 6] = ["_dlc_", "docsecurity_", "mendeley", "zotero_", "mediaservice", "cwm"];
+const BOOKKEEPING_FAMILIES: [&str; 8] =
+    ["_dlc_", "_pid_", "_vpid_", "docsecurity_", "mendeley", "zotero_", "mediaservice", "cwm"];
 
 /// Who chose a key of a custom property.
 pub(crate) fn kind(key: &str) -> Kind {

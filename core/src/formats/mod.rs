@@ -3,6 +3,7 @@
 mod eml;
 mod jpeg;
 mod odf;
+mod ole;
 mod ooxml;
 mod pdf;
 mod png;
@@ -50,7 +51,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 
 /// Every format, in sniffing order; text comes last.
 pub static FORMATS: &[&dyn Format] =
-    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &pdf::Pdf, &rtf::Rtf, &eml::Eml];
+    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &ole::Ole, &pdf::Pdf, &rtf::Rtf, &eml::Eml];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {

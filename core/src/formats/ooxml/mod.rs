@@ -24,7 +24,9 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use crate::containers::zip;
+pub(super) use parts::custom_xml;
+
+use crate::containers::{cfb, zip};
 use crate::error::Result;
 use crate::formats::Format;
 use crate::limits::Limits;
@@ -51,7 +53,7 @@ impl Format for Ooxml {
     }
 
     fn sniff(&self, input: &[u8]) -> bool {
-        if encrypted::is_compound_file(input) {
+        if cfb::is_compound_file(input) {
             return encrypted::holds_package(input);
         }
         if !input.starts_with(b"PK\x03\x04") {
@@ -67,7 +69,7 @@ impl Format for Ooxml {
     }
 
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
-        if encrypted::is_compound_file(input) {
+        if cfb::is_compound_file(input) {
             return encrypted::survey(input);
         }
         Ok(Box::new(package::open(input, limits)?))

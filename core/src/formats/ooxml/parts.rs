@@ -13,6 +13,14 @@ use crate::survey::{KeyCase, Kind, Site};
 use super::package::Role;
 use super::properties;
 
+/// Reads a custom XML part, as other files of Office carry it too.
+///
+/// # Errors
+/// As [`parse`].
+pub(in crate::formats) fn custom_xml(bytes: &[u8], limits: &Limits) -> Result<Labels> {
+    parse(Role::CustomXml, bytes, limits)
+}
+
 /// Reads a part by its role.
 ///
 /// # Errors

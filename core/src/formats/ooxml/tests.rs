@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use crate::containers::cfb::tests::compound;
 use crate::containers::zip::Archive;
 use crate::containers::zip::tests::{Member, Writer, archive};
 use crate::engine::Engine;
@@ -333,16 +334,10 @@ fn old_members_in_gaps_are_cleared() {
 
 #[test]
 fn encrypted_packages_are_recognised() {
-    let mut bytes = vec![0; 512 * 3];
-    bytes[..8].copy_from_slice(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
-    bytes[30] = 9;
-    bytes[76..80].copy_from_slice(&0_u32.to_le_bytes());
-    bytes[48..52].copy_from_slice(&1_u32.to_le_bytes());
-    bytes[512 + 4..512 + 8].copy_from_slice(&0xffff_fffe_u32.to_le_bytes());
+    let bytes = compound(&[("Package", b"text")], 9);
     assert!(!Ooxml.sniff(&bytes));
     assert_eq!(Ooxml.survey(&bytes, &Limits::default()).err().unwrap().kind(), ErrorKind::Unsupported);
-    let name: Vec<u8> = "EncryptedPackage\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    bytes[1024 + 128..1024 + 128 + name.len()].copy_from_slice(&name);
+    let bytes = compound(&[("EncryptionInfo", b"how"), ("EncryptedPackage", b"text")], 9);
     assert!(Ooxml.sniff(&bytes));
     let findings = survey(&bytes);
     assert_eq!((findings.guards[0].scope, findings.guards[0].barrier.kind), (Scope::File, ErrorKind::Encrypted));
