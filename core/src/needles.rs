@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use base64::Engine as _;
@@ -29,6 +30,15 @@ const CODE_PAGES: [&encoding_rs::Encoding; 7] = [
     encoding_rs::BIG5,
     encoding_rs::EUC_KR,
 ];
+
+/// So many short regions are searched needle by needle before the automaton is built.
+const SHORT_REGIONS: usize = 64;
+
+/// More needles than this are never searched one by one.
+const MANY_NEEDLES: usize = 4096;
+
+/// Of more labels than this, as a mailbox may have, keys and values are searched as they are written only.
+const MANY_LABELS: usize = 4096;
 
 /// Which half of a label a needle spells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,8 +79,10 @@ pub struct Occurrence {
 #[derive(Debug, Default)]
 pub struct Needles {
     patterns: Vec<Needle>,
-    /// Built when the first long region comes: building it costs more than searching a few short ones.
+    /// Built when the first long region comes, or many short ones: building it costs more than searching a few.
     automaton: OnceLock<Option<AhoCorasick>>,
+    /// Short regions that were searched so far.
+    shorts: AtomicUsize,
     names: Vec<String>,
     longest: usize,
 }
@@ -106,13 +118,18 @@ impl Width {
 }
 
 impl Needles {
-    /// Needles for `labels`: name, key and value of each. The name is for reports; key or value may be absent because
+    /// Needles for `labels`: name, key and value of each. The name is for reports, and labels of one name are one; key or value may be absent because
     /// it is not text of the file (the key of a numbered EXIF tag, the value of a binary property).
     pub fn new<'l>(labels: impl IntoIterator<Item = (&'l str, Option<&'l str>, Option<&'l str>)>) -> Self {
-        let mut spellings = Spellings::default();
+        let labels: Vec<_> = labels.into_iter().collect();
+        let mut spellings = Spellings { is_plain: labels.len() > MANY_LABELS, ..Spellings::default() };
         let mut names = Vec::new();
-        for (index, (name, key, value)) in labels.into_iter().enumerate() {
-            names.push(name.to_owned());
+        let mut indices: HashMap<&str, usize> = HashMap::new();
+        for (name, key, value) in labels {
+            let index = *indices.entry(name).or_insert_with(|| {
+                names.push(name.to_owned());
+                names.len() - 1
+            });
             let halves = [(Half::Key, key), (Half::Value, value)];
             for (half, text) in halves {
                 if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
@@ -170,7 +187,10 @@ impl Needles {
 
     /// Every spelling in `bytes` with its range, in order of their starts.
     fn spellings_in(&self, bytes: &[u8]) -> Vec<(Range<usize>, &Needle)> {
-        let mut hits = if bytes.len() < AUTOMATON_FROM {
+        let is_short = bytes.len() < AUTOMATON_FROM
+            && self.patterns.len() <= MANY_NEEDLES
+            && self.shorts.fetch_add(1, Ordering::Relaxed) < SHORT_REGIONS;
+        let mut hits = if is_short {
             self.each_in(bytes)
         } else {
             let automaton = self.automaton.get_or_init(|| {
@@ -225,11 +245,17 @@ struct Spellings {
     needles: Vec<Needle>,
     longest: usize,
     seen: HashSet<Vec<u8>>,
+    /// Whether nothing but the text itself is added.
+    is_plain: bool,
 }
 
 impl Spellings {
     fn add_text(&mut self, label: usize, half: Half, text: &str) {
         let short = text.len() < ALONE;
+        if self.is_plain {
+            self.add(label, half, short, text.as_bytes().to_vec(), Width::One);
+            return;
+        }
         let utf16: Vec<u16> = text.encode_utf16().collect();
         let little: Vec<u8> = utf16.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let big: Vec<u8> = utf16.iter().flat_map(|unit| unit.to_be_bytes()).collect();
@@ -273,7 +299,7 @@ impl Spellings {
     }
 
     fn build(self, names: Vec<String>) -> Needles {
-        Needles { patterns: self.needles, automaton: OnceLock::new(), names, longest: self.longest }
+        Needles { patterns: self.needles, names, longest: self.longest, ..Needles::default() }
     }
 }
 
@@ -408,6 +434,21 @@ mod tests {
         let long = [&vec![b' '; AUTOMATON_FROM][..], text].concat();
         assert_eq!(hits("label", "", text), 2);
         assert_eq!(hits("label", "", &long), 2);
+    }
+
+    #[test]
+    fn labels_of_one_name_are_searched_together() {
+        let values: Vec<String> = (0..10_000).map(|number| format!("value {number}")).collect();
+        for count in [10, values.len()] {
+            let labels = values.iter().take(count).map(|value| ("label", Some("key"), Some(value.as_str())));
+            let needles = Needles::new(labels);
+            assert_eq!(needles.name(0), "label");
+            let found = |text: &str| needles.occurrences(text.as_bytes()).len();
+            for _ in 0..=SHORT_REGIONS {
+                assert_eq!(found("value 7, value 12345, value 8"), 2);
+            }
+            assert_eq!(found("key: value 3"), 1, "the key is too short to count");
+        }
     }
 
     #[test]

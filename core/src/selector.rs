@@ -80,7 +80,7 @@ const FAMILIES: &[(&str, &str)] = &[
         r"^(MSIP_Label(_|$).*|msip_labels?|ClassificationContentMarking.*|ClassificationWatermark.*|Sensitivity)$",
     ),
     ("@titus", r"^(TITUS.*|x-titus.*|[A-Za-z0-9]+Classification)$"),
-    ("@boldon-james", r"^(bj[A-Z].*|docIndexRef)$"),
+    ("@boldon-james", r"^((x-)?bj[A-Z].*|x-bj-.*|(x-)?docIndexRef|x-sisl.*)$"),
 ];
 
 impl Selector {

@@ -62,8 +62,9 @@ impl Judge for Python {
 }
 
 /// Files that are not stripped, and rightly so: text without a header, or without the blank line behind it; a part that
-/// is signed; an attachment that says it is a picture, and is none.
-const RESERVED: &[&str] = &["cpython__msg_19", "cpython__msg_35", "cpython__msg_45", "cpython__msg_22"];
+/// is signed; an attachment that says it is a picture, and is none; an archive with encrypted members.
+const RESERVED: &[&str] =
+    &["cpython__msg_19", "cpython__msg_35", "cpython__msg_45", "cpython__msg_22", "testRFC822_encrypted_zip"];
 
 #[test]
 fn labels_go_and_nothing_else_does() {

@@ -96,7 +96,8 @@ impl<'a> Tree<'a> {
 
     fn add(&mut self, range: Range<usize>, spot: Spot, over_body: Option<Barrier>) -> Result<()> {
         self.limits.check_depth(spot.depth)?;
-        self.limits.check_items(self.entities.len() + 1, "parts of a message")?;
+        // Parts and sites weigh more than other items.
+        self.limits.check_items(self.entities.len().saturating_mul(8), "parts of a message")?;
         let block = Block::parse(self.bytes, range.clone(), self.limits)?;
         let seals = if spot.is_message { Seals::read(self.bytes, &block) } else { Seals::default() };
         let over = |name: &str| spot.over.clone().or_else(|| seals.over(name));
@@ -105,7 +106,6 @@ impl<'a> Tree<'a> {
         let mut header = Header::read(self.bytes, &block, shown, over, self.limits);
         let first_site = self.sites.len();
         self.sites.append(&mut header.take_sites());
-        // A site weighs more than other items.
         self.limits.check_items(self.sites.len().saturating_mul(4), "header fields")?;
 
         let field = |name| block.find(self.bytes, name).map(|field| Structured::parse(field.body(self.bytes)));

@@ -12,6 +12,9 @@ use crate::containers::text;
 /// Parameters that one field is seen to have, and pieces of one value.
 const MOST_PARAMETERS: usize = 256;
 
+/// The longest encoded word. A standard one has 75 letters, which few programs keep to.
+const LONGEST_WORD: usize = 8 << 10;
+
 /// Base64 as mail programs write it: padded or not, and with bits to spare.
 pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -69,7 +72,8 @@ fn flush(pending: &mut Option<(&'static Encoding, Vec<u8>)>, out: &mut String) {
 }
 
 /// The encoded word that `text` begins with: character set, bytes, and what follows it.
-fn word(text: &str) -> Option<(&'static Encoding, Vec<u8>, &str)> {
+fn word(all: &str) -> Option<(&'static Encoding, Vec<u8>, &str)> {
+    let text = all.get(..all.floor_char_boundary(LONGEST_WORD)).unwrap_or(all);
     let inside = text.strip_prefix("=?")?;
     let (charset, inside) = inside.split_once('?')?;
     let (coding, inside) = inside.split_once('?')?;
@@ -81,7 +85,7 @@ fn word(text: &str) -> Option<(&'static Encoding, Vec<u8>, &str)> {
         "Q" | "q" => q_bytes(coded.as_bytes(), b'='),
         _ => return None,
     };
-    Some((encoding, bytes, after))
+    Some((encoding, bytes, all.get(text.len() - after.len()..)?))
 }
 
 /// Bytes of Q-coded (`=XX`, `_`) or percent-coded text.

@@ -51,9 +51,6 @@ impl Mailbox {
             mailbox.envelopes.push(line);
         }
         if mailbox.messages.is_empty() {
-            if input.iter().take(512).any(|byte| *byte == 0) {
-                return Err(Error::malformed(0, "a message begins with text"));
-            }
             mailbox.messages.push(start..end);
         }
         Ok(mailbox)
@@ -118,11 +115,12 @@ const TELLING: [&[u8]; 18] = [
     b"to",
 ];
 
-/// Lines of a header that are looked at.
-const SNIFFED_LINES: usize = 512;
+/// Bytes of a header that are looked at.
+const SNIFFED: usize = 64 << 10;
 
 /// Whether the bytes begin with a header of a message, or with what precedes one.
 pub(super) fn is_mail(input: &[u8]) -> bool {
+    let input = input.get(..input.len().min(SNIFFED)).unwrap_or_default();
     let mut start = if input.starts_with(BOM) { BOM.len() } else { 0 };
     if let Some(count) = count(input) {
         start = count.end + 1;
@@ -131,7 +129,7 @@ pub(super) fn is_mail(input: &[u8]) -> bool {
     }
     let mut seen = HashSet::new();
     let mut is_first = true;
-    for line in lines(input, start..input.len()).take(SNIFFED_LINES) {
+    for line in lines(input, start..input.len()) {
         match input.get(line).unwrap_or_default() {
             b"\n" | b"\r\n" => return seen.len() >= 2,
             [b' ' | b'\t', ..] if !is_first => {}

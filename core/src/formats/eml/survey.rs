@@ -40,7 +40,11 @@ impl<'a> Mail<'a> {
         for (index, message) in mailbox.messages.iter().enumerate() {
             let place = if is_one { String::new() } else { format!("message {}", index + 1) };
             let over = if mailbox.envelopes.is_empty() { None } else { counted(input, message.clone(), limits)? };
+            let first = tree.entities.len();
             tree.add_message(message.clone(), &place, over)?;
+            if let Some(entity) = tree.entities.get(first) {
+                check_text(input, entity)?;
+            }
         }
         let sites = std::mem::take(&mut tree.sites);
         let files = (0..tree.entities.len()).filter(|index| tree.entities.get(*index).is_some_and(is_file)).collect();
@@ -293,6 +297,18 @@ fn counted(input: &[u8], message: Range<usize>, limits: &Limits) -> Result<Optio
     let reason = "the header says how long the message is (Content-Length)";
     let is_counted = block.find(input, "content-length").is_some();
     Ok(is_counted.then(|| Barrier::new(ErrorKind::Unsupported, reason)))
+}
+
+/// Fails when binary data follows a header without a blank line: then this is no message.
+fn check_text(input: &[u8], message: &Entity) -> Result<()> {
+    let header = input.get(message.block.clone()).unwrap_or_default();
+    let is_ended =
+        [&b"\n\n"[..], b"\n\r\n"].iter().any(|end| header.ends_with(end)) || matches!(header, b"\n" | b"\r\n");
+    let line = lines(input, message.body.clone()).next().and_then(|line| input.get(line)).unwrap_or_default();
+    if !is_ended && line.iter().take(512).any(|byte| *byte == 0) {
+        return Err(Error::malformed(message.block.end as u64, "binary data stands where a header is to be"));
+    }
+    Ok(())
 }
 
 /// Pieces of whole lines.

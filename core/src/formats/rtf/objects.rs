@@ -174,11 +174,34 @@ fn embedded(head: &[u8]) -> Option<Range<usize>> {
     if format != EMBEDDED {
         return None;
     }
-    // Class, topic and item.
-    for _ in 0..3 {
-        let len = cursor.u32_le().ok()?;
-        cursor.skip(len as usize).ok()?;
+    let class = named(&mut cursor)?;
+    let _topic = named(&mut cursor)?;
+    let _item = named(&mut cursor)?;
+    let len = cursor.u32_le().ok()?;
+    let start = cursor.position();
+    let all = start..start.checked_add(len as usize)?;
+    if class == b"Package\0" {
+        packaged(&mut cursor).filter(|file| file.end <= all.end).or(Some(all))
+    } else {
+        Some(all)
     }
+}
+
+/// Bytes behind their number.
+fn named<'h>(cursor: &mut Cursor<'h>) -> Option<&'h [u8]> {
+    let len = cursor.u32_le().ok()?;
+    cursor.take(len as usize).ok()
+}
+
+/// Where the file stands in a package: behind its label, its path, and the path of a temporary copy.
+fn packaged(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
+    let _signature = cursor.u16_le().ok()?;
+    for _ in 0..2 {
+        let len = cursor.rest().iter().position(|byte| *byte == 0)?;
+        cursor.skip(len + 1).ok()?;
+    }
+    let _kind = cursor.u32_le().ok()?;
+    let _path = named(cursor)?;
     let len = cursor.u32_le().ok()?;
     let start = cursor.position();
     Some(start..start.checked_add(len as usize)?)
