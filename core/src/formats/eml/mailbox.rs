@@ -59,7 +59,7 @@ impl Mailbox {
 
 /// The lines that begin messages; none unless the file begins with one.
 fn envelopes(input: &[u8], start: usize) -> Vec<Range<usize>> {
-    if !input.get(start..).unwrap_or_default().starts_with(ENVELOPE) {
+    if envelope(input, start).is_none() {
         return Vec::new();
     }
     let starts = std::iter::once(start).chain(memmem::find_iter(input, b"\nFrom ").map(|at| at + 1));
