@@ -20,6 +20,7 @@ mod strip;
 
 mod jpeg;
 mod mail;
+mod msg;
 mod odf;
 mod ole;
 mod ooxml;

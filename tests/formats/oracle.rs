@@ -220,6 +220,11 @@ pub(crate) fn pdf_streams(path: &Path) -> Result<Vec<u8>, String> {
     judge(&json!({"do": "streams", "path": path})).map(|answer| written(&answer))
 }
 
+/// A message as `extract-msg` reads it.
+pub(crate) fn outlook(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "outlook", "path": path})).map(|mut answer| answer["seen"].take())
+}
+
 /// A compound file with zeros in place of the document itself.
 pub(crate) fn blanked(path: &Path) -> Result<Vec<u8>, String> {
     judge(&json!({"do": "blanked", "path": path})).map(|answer| written(&answer))

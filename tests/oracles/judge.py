@@ -9,6 +9,7 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "streams", "path": P}                  -> {"ok": true, "to": Q}         all decoded streams of a PDF, joined in Q
   {"do": "mail", "path": P}                     -> {"ok": true, "fields": [...], "bodies": [...]} of every message and part
   {"do": "compound", "path": P}                 -> {"ok": true, "seen": {...}}   streams and property sets of a compound file
+  {"do": "outlook", "path": P}                  -> {"ok": true, "seen": {...}}   what stands in a message of Outlook
   {"do": "blanked", "path": P}                  -> {"ok": true, "to": Q}         a compound file without its content, in Q
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
@@ -29,6 +30,7 @@ import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
 import docx
+import extract_msg
 import olefile
 import openpyxl
 import pikepdf
@@ -244,6 +246,26 @@ def properties_of(ole, name):
     return {str(number): repr(value)[:200] for number, value in found.items() if number != 0}
 
 
+def outlook_of(path):
+    """The fields of a message, its attachments, and its named properties by name."""
+    with extract_msg.openMsg(path) as message:
+        fields = ["sender", "to", "cc", "subject", "date", "body", "htmlBody", "messageId", "classType"]
+        seen = [plain(getattr(message, field, None)) for field in fields]
+        seen += [plain(recipient.email) for recipient in getattr(message, "recipients", [])]
+        for attached in getattr(message, "attachments", []):
+            name = attached.getFilename() if hasattr(attached, "getFilename") else ""
+            data = attached.data if isinstance(attached.data, bytes) else b""
+            seen += [plain(name), digest([data])]
+        seen += [f"{number} {getattr(prop, 'value', '')}" for number, prop in sorted(message.props.items())
+                 if number < "8" and not number.startswith("007D")]
+        named = {}
+        for key in message.named:
+            value = message.namedProperties.get(key)
+            if value is not None:
+                named[key[0]] = plain(value)[:200]
+        return {"message": digest(seen), "named": named}
+
+
 DESCRIBING = ("\x05", "__nameid", "__properties", "__substg1.0_007D")
 
 
@@ -295,6 +317,8 @@ def compound_of(path):
 
 def answer(request):
     path = request["path"]
+    if request["do"] == "outlook":
+        return {"seen": outlook_of(path)}
     if request["do"] == "blanked":
         return {"to": blanked(path)}
     if request["do"] == "compound":

@@ -2,6 +2,7 @@
 
 mod eml;
 mod jpeg;
+mod msg;
 mod odf;
 mod ole;
 mod ooxml;
@@ -50,8 +51,18 @@ pub trait Format: Debug + Send + Sync + 'static {
 }
 
 /// Every format, in sniffing order; text comes last.
-pub static FORMATS: &[&dyn Format] =
-    &[&jpeg::Jpeg, &png::Png, &ooxml::Ooxml, &odf::Odf, &zip::Zip, &ole::Ole, &pdf::Pdf, &rtf::Rtf, &eml::Eml];
+pub static FORMATS: &[&dyn Format] = &[
+    &jpeg::Jpeg,
+    &png::Png,
+    &ooxml::Ooxml,
+    &odf::Odf,
+    &zip::Zip,
+    &msg::Msg,
+    &ole::Ole,
+    &pdf::Pdf,
+    &rtf::Rtf,
+    &eml::Eml,
+];
 
 /// Whether some format is known by this extension, in lower case.
 pub(crate) fn has_extension(extension: &str) -> bool {

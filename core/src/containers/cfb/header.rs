@@ -9,6 +9,7 @@ use super::MAGIC;
 
 /// Special values of a sector number ([MS-CFB] 2.1); every value from here on is one.
 pub(super) const FIRST_SPECIAL: u32 = 0xFFFF_FFFA;
+pub(super) const FREE: u32 = 0xFFFF_FFFF;
 pub(super) const END: u32 = 0xFFFF_FFFE;
 
 /// Allocation sectors that the header lists itself.

@@ -10,6 +10,7 @@ mod extents;
 mod fat;
 mod header;
 mod held;
+mod resize;
 mod slack;
 #[cfg(test)]
 pub(crate) mod tests;

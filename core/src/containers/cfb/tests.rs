@@ -177,6 +177,29 @@ fn stale_copies_in_free_space_are_blanked() {
 }
 
 #[test]
+fn streams_become_shorter() {
+    let limits = Limits::default();
+    let file = compound(&[("one", &[1u8; 700]), ("two", &[2u8; 9000]), ("three", &[3u8; 10])], 9);
+    let parsed = CompoundFile::parse(&file, &limits).unwrap();
+    let ids: Vec<usize> = parsed.streams().map(|(id, _)| id).collect();
+    for (id, len) in [(0, 699), (0, 640), (0, 1), (0, 0), (1, 8999), (1, 4096), (1, 0), (2, 0), (0, 700)] {
+        let edits = parsed.shorten(ids[id], len).unwrap();
+        let after = Plan::new(edits, file.len() as u64).unwrap().apply(&file).unwrap();
+        let again = CompoundFile::parse(&after, &limits).unwrap();
+        for (other, stream) in ids.iter().enumerate() {
+            let old = parsed.read(*stream, &limits).unwrap();
+            let want = if other == id { &old[..len as usize] } else { &old };
+            assert_eq!(again.read(*stream, &limits).unwrap(), want, "{id} {len}");
+        }
+        let run = vec![id as u8 + 1; 8];
+        let left = memchr::memmem::find_iter(&after, &run).count();
+        assert!(left <= len as usize / 8, "what was given up is blank");
+    }
+    assert!(parsed.shorten(ids[1], 100).is_none(), "it would have to move");
+    assert!(parsed.shorten(ids[2], 100).is_none());
+}
+
+#[test]
 fn broken_chains_are_faults_of_their_stream() {
     let file = compound(&[("one", &[1u8; 5000]), ("two", &[2u8; 5000])], 9);
     let limits = Limits::default();

@@ -246,7 +246,7 @@ const EXCHANGE_OWN: [&str; 24] = [
 ];
 
 /// Who chose the field with this lower-case name.
-pub(super) fn kind(name: &str) -> Kind {
+pub(crate) fn kind(name: &str) -> Kind {
     if STANDARD.binary_search(&name).is_ok() || name.starts_with("content-") {
         return Kind::Standard;
     }

@@ -18,4 +18,5 @@ mod tests;
 pub(crate) use coding::{Coding, Decoder};
 pub(crate) use fields::Header;
 pub(crate) use header::{Block, is_field};
+pub(crate) use kinds::kind;
 pub(crate) use tree::{Entity, Tree, lines};

@@ -10,7 +10,7 @@ const MOST_ELEMENTS: u32 = 4096;
 
 /// How narrow text of a set is spelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Page {
+pub(crate) enum Page {
     Utf16,
     Known(&'static Encoding),
     /// A code page that nothing here decodes: only ASCII is sure.
@@ -19,7 +19,7 @@ pub(super) enum Page {
 
 impl Page {
     /// The code page with this number.
-    pub(super) fn of(number: u16) -> Self {
+    pub(crate) fn of(number: u16) -> Self {
         let name = match number {
             1200 => return Self::Utf16,
             65001 => "utf-8",
@@ -49,7 +49,7 @@ impl Page {
     }
 
     /// Text up to its terminating NUL; nothing where the code page is not known well enough.
-    pub(super) fn decode(self, bytes: &[u8]) -> Option<String> {
+    pub(crate) fn decode(self, bytes: &[u8]) -> Option<String> {
         if self == Self::Utf16 {
             return Some(utf16(bytes));
         }
@@ -59,6 +59,13 @@ impl Page {
             Self::Known(encoding) => Some(encoding.decode_without_bom_handling(bytes).0.into_owned()),
             _ => bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned()),
         }
+    }
+}
+
+impl Page {
+    /// A value of this type that stands by itself, as text.
+    pub(crate) fn typed(self, kind: u16, bytes: &[u8]) -> Option<String> {
+        scalar(&mut Cursor::new(bytes), u32::from(kind), self, false).ok().flatten()
     }
 }
 
