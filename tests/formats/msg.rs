@@ -65,6 +65,8 @@ fn streams(before: &Value, after: &Value, removed: &[Site]) -> Vec<String> {
     if before.len() != after.len() {
         return vec![format!("{} streams became {}", before.len(), after.len())];
     }
+    let attached = |name: &str| in_attachments(removed) && name.ends_with("__substg1.0_37010102");
+    let may_change = |name: &str| may_change(name) || attached(name);
     let changed = before
         .iter()
         .zip(&after)
