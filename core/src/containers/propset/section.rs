@@ -44,6 +44,8 @@ pub(super) struct Section {
     pub(super) hidden: Option<&'static str>,
     /// What the set says of its own length.
     declared: usize,
+    /// Whether that cannot be.
+    contradicts: bool,
     /// In the order of the list; then names without a property.
     properties: Vec<Property>,
     /// How many of them the list has.
@@ -70,10 +72,15 @@ impl Section {
         for _ in 0..count {
             list.push((cursor.u32_le()?, cursor.u32_le()? as usize));
         }
+        // Values are read up to the declared end: what lies behind it is another after the set was packed.
+        let furthest = list.iter().map(|(_, offset)| *offset).max().unwrap_or_default();
+        let contradicts = declared > section.len() || furthest >= declared;
+        let section = if contradicts { section } else { section.get(..declared).unwrap_or(section) };
         let mut parsed = Self {
             room,
             hidden: None,
             declared,
+            contradicts,
             properties: Vec::with_capacity(count),
             listed: count,
             dictionary: 0..0,
@@ -202,7 +209,9 @@ impl Section {
                 Some(_) => value::read(bytes, self.page, is_duration),
                 None => value::Value::default(),
             };
-            let obstacle = if property.overlaps {
+            let obstacle = if self.contradicts {
+                Some(Barrier::new(ErrorKind::Conflict, "its property set has another length than it says"))
+            } else if property.overlaps {
                 Some(Barrier::new(ErrorKind::Conflict, "its value overlaps that of another property"))
             } else if value.is_elsewhere {
                 Some(Barrier::new(ErrorKind::Unsupported, "its value stands in a stream of its own"))
