@@ -238,6 +238,12 @@ fn written(answer: &Value) -> Vec<u8> {
     streams
 }
 
+/// Path and content hash of every element of an XML file, in document order.
+pub(crate) fn elements(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let answer = judge(&json!({"do": "elements", "path": path}))?;
+    Ok(serde_json::from_value(answer["elements"].clone()).unwrap())
+}
+
 /// Name and content hash of every member of a ZIP, in directory order.
 pub(crate) fn zip_members(path: &Path) -> Result<Vec<(String, String)>, String> {
     let answer = judge(&json!({"do": "members", "path": path}))?;

@@ -11,6 +11,7 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "compound", "path": P}                 -> {"ok": true, "seen": {...}}   streams and property sets of a compound file
   {"do": "outlook", "path": P}                  -> {"ok": true, "seen": {...}}   what stands in a message of Outlook
   {"do": "blanked", "path": P}                  -> {"ok": true, "to": Q}         a compound file without its content, in Q
+  {"do": "elements", "path": P}                 -> {"ok": true, "elements": [...]} path and content hash of every XML element
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 import docx
@@ -315,6 +317,20 @@ def compound_of(path):
         return seen
 
 
+def elements_of(path):
+    """Every element of an XML file: its path, its attributes and its own text, in document order."""
+    found, names = [], []
+    for event, element in ElementTree.iterparse(path, events=("start", "end")):
+        if event == "start":
+            names.append(element.tag)
+            continue
+        texts = [element.text or "", *(child.tail or "" for child in element)]
+        own = " ".join(" ".join(texts).split())
+        found.append([plain("/".join(names)), digest([repr(sorted(element.attrib.items())), own])])
+        names.pop()
+    return found
+
+
 def answer(request):
     path = request["path"]
     if request["do"] == "outlook":
@@ -333,6 +349,8 @@ def answer(request):
         return {"to": streams_of(path)}
     if request["do"] == "mail":
         return mail_of(request["path"])
+    if request["do"] == "elements":
+        return {"elements": elements_of(path)}
     if request["do"] == "members":
         return {"members": members_of(path)}
     raise ValueError(f"no such request: {request['do']}")
