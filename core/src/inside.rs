@@ -143,6 +143,7 @@ impl Deep<'_> {
         let barrier = member.barrier.as_ref().or(over_file);
         let first = self.findings.sites.len();
         self.findings.sites.extend(found.sites.iter().map(|site| self.reach.moved(site, member, barrier)));
+        self.findings.follows.extend(found.follows.iter().map(|(site, target)| (first + site, first + target)));
         for guard in found.guards.iter().filter(|guard| hides(guard)) {
             let scope = if self.reach.inside == Inside::Strip { guard.scope.of_whole() } else { Scope::Inside };
             let reason = format!("{}: {}", member.place, guard.barrier.reason);

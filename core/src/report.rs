@@ -120,6 +120,9 @@ pub struct Report {
     /// The words of a removed value where they are not this label: in the document itself (only a full proof looks
     /// there), and for a standard field in other described places. Reported, never edited.
     pub copies: Vec<Left>,
+    /// Sites that no rule chose and that went with a removed one, because they only say more of it, as `address at
+    /// place`.
+    pub followed: Vec<String>,
     /// Length of the input in bytes.
     pub bytes_in: u64,
     /// Length of the result in bytes; of the input when there is no result.
@@ -145,6 +148,7 @@ impl Report {
             labels: Vec::new(),
             left: Vec::new(),
             copies: Vec::new(),
+            followed: Vec::new(),
             bytes_in,
             bytes_out: bytes_in,
             proof: Proof::default(),

@@ -138,6 +138,11 @@ impl Selector {
         self.ignore_value || rule.accepts_value(site)
     }
 
+    /// Whether some rule holds `site` back.
+    pub fn keeps(&self, site: &Site) -> bool {
+        self.keep.iter().any(|keep| keep.names(site) && keep.accepts_value(site))
+    }
+
     /// What is to become of `site`.
     pub fn choose(&self, site: &Site) -> Choice {
         let mut choice = Choice::Leave;
@@ -146,8 +151,7 @@ impl Selector {
                 continue;
             }
             if self.accepts(rule, site) {
-                let is_kept = self.keep.iter().any(|keep| keep.names(site) && keep.accepts_value(site));
-                return if is_kept { Choice::Kept(index) } else { Choice::Take(index) };
+                return if self.keeps(site) { Choice::Kept(index) } else { Choice::Take(index) };
             }
             if choice == Choice::Leave {
                 choice = Choice::ValueMismatch(index);

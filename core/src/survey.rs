@@ -132,6 +132,9 @@ pub struct Findings {
     pub sites: Vec<Site>,
     /// Conditions of the file as a whole.
     pub guards: Vec<Guard>,
+    /// Sites that only say more of another one, and mean nothing without it: `(site, that it speaks of)`, by index.
+    /// They go with it, or it stays with them.
+    pub follows: Vec<(usize, usize)>,
 }
 
 impl Findings {

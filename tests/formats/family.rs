@@ -226,6 +226,8 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 }
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
+                ("opfmeta", name) => format!("opf:{name}"),
+                ("opf", name) => name.to_owned(),
                 ("hdr", name) => format!("header:{name}"),
                 ("userprop", name) => format!("custom:{name}"),
                 ("rtf", name) => format!("info:{name}"),

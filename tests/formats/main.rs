@@ -10,6 +10,7 @@
 )]
 
 mod corpus;
+mod epub;
 mod examples;
 mod family;
 mod leak;

@@ -244,6 +244,12 @@ pub(crate) fn elements(path: &Path) -> Result<Vec<(String, String)>, String> {
     Ok(serde_json::from_value(answer["elements"].clone()).unwrap())
 }
 
+/// The same of every member of an EPUB that describes it.
+pub(crate) fn package_elements(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let answer = judge(&json!({"do": "book", "path": path}))?;
+    Ok(serde_json::from_value(answer["elements"].clone()).unwrap())
+}
+
 /// Name and content hash of every member of a ZIP, in directory order.
 pub(crate) fn zip_members(path: &Path) -> Result<Vec<(String, String)>, String> {
     let answer = judge(&json!({"do": "members", "path": path}))?;

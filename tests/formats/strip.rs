@@ -62,7 +62,9 @@ pub(crate) fn strip(name: &str, input: &[u8], layout: Layout, what: What<'_>) ->
     }
     let stays = |site: &Site| {
         let left = |left: &unlabel_core::Left| (&left.what, &left.place) == (&site.address, &site.place);
-        delivered.is_none() || !engine.selector().choose(site).is_taken() || report.left.iter().any(left)
+        let followed = report.followed.contains(&format!("{} at {}", site.address, site.place));
+        let chosen = engine.selector().choose(site).is_taken() || followed;
+        delivered.is_none() || !chosen || report.left.iter().any(left)
     };
     let (kept, removed) = sites(name, input)?.into_iter().partition(stays);
     let after = sites(name, &output)?;

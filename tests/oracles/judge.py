@@ -12,6 +12,7 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "outlook", "path": P}                  -> {"ok": true, "seen": {...}}   what stands in a message of Outlook
   {"do": "blanked", "path": P}                  -> {"ok": true, "to": Q}         a compound file without its content, in Q
   {"do": "elements", "path": P}                 -> {"ok": true, "elements": [...]} path and content hash of every XML element
+  {"do": "book", "path": P}                     -> {"ok": true, "elements": [...]} the same of what describes an EPUB
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -181,7 +182,20 @@ def inject_png(path, to, key, value):
     open(to, "wb").write(data[:after_header] + chunk + data[after_header:])
 
 
-INJECTORS = {"pdf": inject_pdf, "png": inject_png}
+def inject_epub(path, to, key, value):
+    """A property in the metadata of every package document."""
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as target:
+        for info in source.infolist():
+            data = source.read(info)
+            if info.filename.endswith(".opf"):
+                text = data.decode("utf-8-sig")
+                close = re.search(r"</((?:\w+:)?)metadata\s*>", text)
+                meta = f'<{close[1]}meta name={quoteattr(key)} content={quoteattr(value)}/>\n'
+                data = (text[:close.start()] + meta + text[close.start():]).encode()
+            target.writestr(info, data)
+
+
+INJECTORS = {"pdf": inject_pdf, "png": inject_png, "epub": inject_epub}
 
 
 def streams_of(path):
@@ -331,6 +345,14 @@ def elements_of(path):
     return found
 
 
+def book_of(path):
+    """The elements of every member of an EPUB that describes it."""
+    with zipfile.ZipFile(path) as archive:
+        describing = [name for name in archive.namelist() if name.endswith((".opf", ".ncx", "/metadata.xml"))]
+        return [[f"{name} {path}", seen] for name in describing
+                for path, seen in elements_of(io.BytesIO(archive.read(name)))]
+
+
 def answer(request):
     path = request["path"]
     if request["do"] == "outlook":
@@ -351,6 +373,8 @@ def answer(request):
         return mail_of(request["path"])
     if request["do"] == "elements":
         return {"elements": elements_of(path)}
+    if request["do"] == "book":
+        return {"elements": book_of(path)}
     if request["do"] == "members":
         return {"members": members_of(path)}
     raise ValueError(f"no such request: {request['do']}")

@@ -222,7 +222,7 @@ mod tests {
             site("pdfx:id", "8888", "object 6 0", Kind::Custom),
             site("info:id", "\x1b[2J", "object 9 0", Kind::Custom),
         ];
-        Listing { format: "pdf", findings: Findings { sites, guards: Vec::new() } }
+        Listing { format: "pdf", findings: Findings { sites, ..Findings::default() } }
     }
 
     #[test]

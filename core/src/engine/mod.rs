@@ -2,10 +2,12 @@
 
 mod attached;
 mod builder;
+mod followers;
 mod residue;
 
 use self::attached::Attached;
 pub use self::builder::EngineBuilder;
+use self::followers::followed;
 use self::residue::{copy_of, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
@@ -156,6 +158,7 @@ impl Engine {
         let attached = Attached::choose(&self.selector, source.attached(), findings.sites.len());
         let hidden = self.standing(&findings.guards, Scope::Hidden);
         let (blocked, removable) = self.sort_out(findings, &chosen);
+        let (blocked, removable) = self.with_followers(findings, blocked, removable);
         if chosen.is_empty() || removable.is_empty() {
             return Ok(self.keep_bytes(report, source, findings, blocked, attached));
         }
@@ -164,7 +167,9 @@ impl Engine {
         let (residue, copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
-        let is_all_left = left.len() == chosen.len() && attached.detached.is_empty();
+        let is_left = |site: &usize| left.binary_search_by_key(site, |(site, _)| *site).is_ok();
+        let is_all_left = chosen.iter().all(is_left) && attached.detached.is_empty();
+        report.followed = followed(findings, &removable, &chosen, &left);
         left.extend(attached.left);
         report.outcome = if is_all_left { Outcome::Refused } else { Outcome::Stripped };
         if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && residue.is_empty()) {

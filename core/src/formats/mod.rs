@@ -1,6 +1,7 @@
 //! The formats, and how one is recognised.
 
 mod eml;
+mod epub;
 mod jpeg;
 mod msg;
 mod odf;
@@ -56,6 +57,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &png::Png,
     &ooxml::Ooxml,
     &odf::Odf,
+    &epub::Epub,
     &zip::Zip,
     &msg::Msg,
     &ole::Ole,

@@ -170,6 +170,9 @@ impl<'a> Package<'a> {
             site.barrier = site.barrier.take().or_else(|| barrier.clone());
         }
         let part = self.parts.len();
+        let first = self.findings.sites.len();
+        let follows = std::mem::take(&mut labels.follows).into_iter();
+        self.findings.follows.extend(follows.map(|(site, target)| (first + site, first + target)));
         self.sites.extend((0..labels.sites.len()).map(|place| (part, place)));
         self.findings.sites.append(&mut labels.sites);
         let kept = (bytes.len() <= KEPT || is_stored).then_some(bytes);
@@ -179,6 +182,14 @@ impl<'a> Package<'a> {
 
     fn file(&self, index: usize) -> Result<usize> {
         self.files.get(index).copied().ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
+    }
+
+    /// Refuses a member that the format says is encrypted.
+    fn opened(&self, entry: usize) -> Result<()> {
+        match self.seals.get(&entry).filter(|seal| seal.kind == ErrorKind::Encrypted) {
+            Some(seal) => Err(Error::new(seal.kind, seal.reason.clone()).at(self.offset(entry))),
+            None => Ok(()),
+        }
     }
 
     /// The new text of every part that loses a site.
@@ -287,6 +298,7 @@ impl Survey for Package<'_> {
     }
 
     fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
+        self.opened(self.file(index)?)?;
         let mut head = Vec::new();
         let enough = || Error::limit("enough is known");
         let shown = self.archive.windows(self.file(index)?, u64::MAX, &mut |piece| {
@@ -298,6 +310,7 @@ impl Survey for Package<'_> {
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
         let entry = self.file(index)?;
+        self.opened(entry)?;
         let bytes = self.archive.read(entry, self.limits)?;
         match self.archive.obstacle(entry, Some(&bytes)) {
             Some(barrier) => Err(Error::new(barrier.kind, barrier.reason).at(self.offset(entry))),

@@ -54,7 +54,7 @@ impl Signatures {
                 _ => continue,
             };
             // A list of signatures may be empty.
-            is_signature |= matches!(element.name.local, "Signature" | "document-signatures");
+            is_signature |= matches!(element.name.local, "Signature" | "document-signatures" | "signatures");
             match element.name.local {
                 "Reference" => {
                     let uri = element.value("", "URI").unwrap_or_default();

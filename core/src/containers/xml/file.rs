@@ -28,7 +28,8 @@ impl<'a> XmlFile<'a> {
                 place.clone_into(&mut site.place);
             }
         }
-        Self { input, labels, findings: Findings { sites, guards } }
+        let follows = std::mem::take(&mut labels.follows);
+        Self { input, labels, findings: Findings { sites, guards, follows } }
     }
 }
 

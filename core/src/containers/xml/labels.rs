@@ -27,6 +27,8 @@ pub(crate) struct Labels {
     pub(crate) ranges: Vec<Range<usize>>,
     /// Elements that must not stay empty, with the sites they hold: they go with the last of them.
     pub(crate) groups: Vec<(Range<usize>, Range<usize>)>,
+    /// Sites that only say more of another and go with it: `(site, that it speaks of)`.
+    pub(crate) follows: Vec<(usize, usize)>,
     /// What belongs to sites and to the known structure.
     pub(crate) claims: Vec<Range<usize>>,
     /// What of the part is metadata, in order; the rest is content of the document.
@@ -58,6 +60,7 @@ impl Labels {
             sites: Vec::new(),
             ranges: Vec::new(),
             groups: Vec::new(),
+            follows: Vec::new(),
             claims: Vec::new(),
             metadata: Vec::new(),
             is_foreign: false,

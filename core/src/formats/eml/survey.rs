@@ -48,7 +48,7 @@ impl<'a> Mail<'a> {
         }
         let sites = std::mem::take(&mut tree.sites);
         let files = (0..tree.entities.len()).filter(|index| tree.entities.get(*index).is_some_and(is_file)).collect();
-        Ok(Self { input, limits, mailbox, tree, findings: Findings { sites, guards: Vec::new() }, files })
+        Ok(Self { input, limits, mailbox, tree, findings: Findings { sites, ..Findings::default() }, files })
     }
 
     fn bytes(&self, range: Range<usize>) -> &'a [u8] {

@@ -67,7 +67,7 @@ impl<'a> Message<'a> {
                 }
             }
         }
-        let findings = Findings { sites: Vec::new(), guards };
+        let findings = Findings { guards, ..Findings::default() };
         let mut message = Self {
             file,
             limits,

@@ -51,7 +51,7 @@ impl<'a> Document<'a> {
     /// Reads the directory, and every stream that may hold labels.
     pub(super) fn open(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
         let file = CompoundFile::parse(input, limits)?;
-        let findings = Findings { sites: Vec::new(), guards: guards::find(&file) };
+        let findings = Findings { guards: guards::find(&file), ..Findings::default() };
         let mut document = Self { file, limits, parts: Vec::new(), findings, sites: Vec::new(), files: Vec::new() };
         let streams: Vec<usize> = document.file.streams().map(|(id, _)| id).collect();
         for id in streams {

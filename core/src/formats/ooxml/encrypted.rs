@@ -20,7 +20,7 @@ pub(super) fn survey(input: &[u8]) -> Result<Box<dyn Survey>> {
     }
     let barrier = Barrier::new(ErrorKind::Encrypted, "the package is encrypted");
     let guards = vec![Guard { barrier, scope: Scope::File, offset: 0 }];
-    Ok(Box::new(Encrypted { findings: Findings { sites: Vec::new(), guards }, input_len: input.len() as u64 }))
+    Ok(Box::new(Encrypted { findings: Findings { guards, ..Findings::default() }, input_len: input.len() as u64 }))
 }
 
 /// Nothing but the guard.

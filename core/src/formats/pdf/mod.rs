@@ -110,7 +110,13 @@ impl<'a> PdfSurvey<'a> {
         guards.sort_by_key(|guard| guard.offset);
         let (sites, sources): (Vec<Site>, Vec<Source>) =
             sites.into_iter().map(|(_, site, source)| (site, source)).unzip();
-        Ok(Self { document, infos: found.infos, packets, sources, findings: Findings { sites, guards } })
+        Ok(Self {
+            document,
+            infos: found.infos,
+            packets,
+            sources,
+            findings: Findings { sites, guards, ..Findings::default() },
+        })
     }
 }
 

@@ -29,7 +29,7 @@ impl<'a> Document<'a> {
     pub(super) fn open(input: &'a [u8], start: usize, limits: &'a Limits) -> Result<Self> {
         let mut found = walk(input, start, limits)?;
         let sites = std::mem::take(&mut found.sites);
-        Ok(Self { input, limits, findings: Findings { sites, guards: Vec::new() }, found })
+        Ok(Self { input, limits, findings: Findings { sites, ..Findings::default() }, found })
     }
 
     fn bytes(&self, range: Range<usize>) -> &'a [u8] {
