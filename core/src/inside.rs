@@ -38,6 +38,9 @@ const HEAD: usize = 4096;
 /// Beginnings of containers whose format only the whole tells: ZIP and compound files.
 const CONTAINERS: [&[u8]; 2] = [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"];
 
+/// Beginnings of fonts, whose usual extension `otf` is one of `OpenDocument` too. They hold no labels.
+const FONTS: [&[u8]; 6] = [b"OTTO", b"\0\x01\0\0", b"true", b"ttcf", b"wOFF", b"wOF2"];
+
 impl<'a> Reach<'a> {
     /// Down to the limits, with `budget` decoded bytes to look at.
     pub(crate) fn new(limits: &'a Limits, inside: Inside, budget: &'a Cell<u64>) -> Self {
@@ -127,7 +130,7 @@ impl Deep<'_> {
     fn look_into(&mut self, index: usize, member: &Member) -> Result<()> {
         let extension = extension_of(&member.place);
         let head = self.outer.member_head(index, HEAD)?;
-        if !may_be_known(&head, extension) {
+        if FONTS.iter().any(|magic| head.starts_with(magic)) || !may_be_known(&head, extension) {
             return Ok(());
         }
         if let Some(obstacle) = self.reach.obstacle(member.len) {
