@@ -1,5 +1,7 @@
 //! Which labels go, and which stay.
 
+use std::sync::LazyLock;
+
 use regex::{Regex, RegexBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +84,16 @@ const FAMILIES: &[(&str, &str)] = &[
     ("@titus", r"^(TITUS.*|x-titus.*|[A-Za-z0-9]+Classification)$"),
     ("@boldon-james", r"^((x-)?bj[A-Z].*|x-bj-.*|(x-)?docIndexRef|x-sisl.*)$"),
 ];
+
+/// Whether a product for labelling documents writes this key, or it says itself that it is a classification.
+pub(crate) fn is_product_key(key: &str) -> bool {
+    static PRODUCTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        let families = FAMILIES.iter().map(|(_, expression)| *expression);
+        let all = families.chain(std::iter::once("^(security_?)?classification$"));
+        all.filter_map(|expression| RegexBuilder::new(expression).case_insensitive(true).build().ok()).collect()
+    });
+    PRODUCTS.iter().any(|product| product.is_match(key))
+}
 
 impl Selector {
     /// Adds a rule written as text; see the type's documentation.

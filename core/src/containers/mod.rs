@@ -4,9 +4,11 @@
 pub(crate) mod cfb;
 pub mod deflate;
 pub mod iptc;
+pub(crate) mod json;
 pub(crate) mod mime;
 pub(crate) mod nested;
 pub(crate) mod office;
+pub(crate) mod outline;
 pub(crate) mod package;
 pub mod photoshop;
 pub(crate) mod propset;
@@ -15,6 +17,7 @@ pub(crate) mod text;
 pub mod tiff;
 pub mod xml;
 pub mod xmp;
+pub(crate) mod yaml;
 pub mod zip;
 
 use std::fmt::Debug;

@@ -3,6 +3,7 @@
 mod eml;
 mod epub;
 mod jpeg;
+mod json;
 mod msg;
 mod odf;
 mod ole;
@@ -10,6 +11,7 @@ mod ooxml;
 mod pdf;
 mod png;
 mod rtf;
+mod yaml;
 mod zip;
 
 use std::fmt::Debug;
@@ -64,6 +66,10 @@ pub static FORMATS: &[&dyn Format] = &[
     &pdf::Pdf,
     &rtf::Rtf,
     &eml::Eml,
+    &json::Notebook,
+    &json::Json,
+    &yaml::Yaml,
+    &yaml::Markdown,
 ];
 
 /// Whether some format is known by this extension, in lower case.
