@@ -30,7 +30,7 @@ impl<'a> OutlineFile<'a> {
     pub(crate) fn new(input: &'a [u8], mut outline: Outline, limits: &'a Limits) -> Self {
         let sites = std::mem::take(&mut outline.sites);
         outline.claims.sort_unstable_by_key(|claim| claim.start);
-        Self { input, limits, outline, findings: Findings { sites, guards: Vec::new() } }
+        Self { input, limits, outline, findings: Findings { sites, ..Findings::default() } }
     }
 
     fn bytes(&self, range: Range<usize>) -> &'a [u8] {
