@@ -87,7 +87,7 @@ fn report(prefix: &str, table: &Table) {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/corpus-table");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{prefix}.txt")), &text).unwrap();
+    std::fs::write(folder.join(format!("{}.txt", prefix.replace('/', "_"))), &text).unwrap();
     println!("{text}");
 }
 

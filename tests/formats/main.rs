@@ -21,6 +21,7 @@ mod strip;
 
 mod jpeg;
 mod mail;
+mod markup;
 mod msg;
 mod odf;
 mod ole;

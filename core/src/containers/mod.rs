@@ -5,6 +5,7 @@ pub(crate) mod cfb;
 pub mod deflate;
 pub mod iptc;
 pub(crate) mod json;
+pub(crate) mod markup;
 pub(crate) mod mime;
 pub(crate) mod nested;
 pub(crate) mod office;

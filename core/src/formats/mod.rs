@@ -11,6 +11,9 @@ mod ooxml;
 mod pdf;
 mod png;
 mod rtf;
+mod svg;
+mod xml;
+mod xmp;
 mod yaml;
 mod zip;
 
@@ -66,6 +69,9 @@ pub static FORMATS: &[&dyn Format] = &[
     &pdf::Pdf,
     &rtf::Rtf,
     &eml::Eml,
+    &svg::Svg,
+    &xmp::Xmp,
+    &xml::Xml,
     &json::Notebook,
     &json::Json,
     &yaml::Yaml,

@@ -74,7 +74,7 @@ impl Labels {
     }
 
     /// The ranges to cut when the sites at these places go (ascending).
-    fn cuts(&self, chosen: &[usize]) -> Vec<Range<usize>> {
+    pub(crate) fn cuts(&self, chosen: &[usize]) -> Vec<Range<usize>> {
         let is_chosen = |place: usize| chosen.binary_search(&place).is_ok();
         let mut cuts = Vec::with_capacity(chosen.len());
         // Groups come in the order of the part, and so do the sites they hold.
@@ -129,6 +129,8 @@ pub(crate) struct Walk<'t> {
     pub(crate) before: Option<usize>,
     /// Whether a document type declaration may stand there, as long as it declares nothing itself.
     allows_doctype: bool,
+    /// Whether one may declare entities.
+    resolves: bool,
     /// Whether names are claimed as structure; not worth it outside of metadata.
     pub(crate) claims_names: bool,
     /// What was found so far.
@@ -139,13 +141,30 @@ impl<'t> Walk<'t> {
     pub(crate) fn new(text: &'t Text<'t>, limits: &'t Limits) -> Self {
         let labels = Labels::none(text.encoding());
         let scanner = Scanner::new(text, limits);
-        Self { text, scanner, limits, blank: None, before: None, allows_doctype: false, claims_names: true, labels }
+        Self {
+            text,
+            scanner,
+            limits,
+            blank: None,
+            before: None,
+            allows_doctype: false,
+            resolves: false,
+            claims_names: true,
+            labels,
+        }
     }
 
     /// The same for formats whose files may begin with a document type declaration. One that declares anything in
     /// the file itself is refused all the same.
     pub(crate) fn allowing_doctype(mut self) -> Self {
         self.allows_doctype = true;
+        self
+    }
+
+    /// The same for formats whose documents may declare entities, which are resolved where they are plain text.
+    pub(crate) fn resolving(mut self) -> Self {
+        self.scanner = self.scanner.resolving();
+        self.resolves = true;
         self
     }
 
@@ -156,6 +175,7 @@ impl<'t> Walk<'t> {
             Some(Event::Doctype(range)) if self.allows_doctype && !self.text.slice(range.clone()).contains('[') => {
                 self.claim(range.clone());
             }
+            Some(Event::Doctype(range)) if self.resolves => self.is_metadata(range.clone()),
             Some(Event::Doctype(range)) => {
                 let offset = self.text.raw_offset(range.start) as u64;
                 return Err(Error::unsupported("a part with a document type declaration").at(offset));

@@ -4,16 +4,15 @@
 //! every position back to the raw bytes. [`Scanner`] yields events whose ranges join without a gap, so that an edit
 //! is a range of the part and nothing is ever re-serialized.
 //!
-//! Not treated: entity declarations. A `DOCTYPE` is reported for the caller to refuse, and a reference to an entity
-//! that XML does not predefine is an error. Multi-byte encodings other than Unicode are unsupported unless the part
-//! is plain ASCII.
+//! A `DOCTYPE` is reported for the caller to refuse, and a reference to an entity that XML does not predefine is an
+//! error, unless the caller asks for entities to be resolved. Encodings with shift states are unsupported.
 
-mod file;
+mod entities;
 mod labels;
 mod scanner;
 mod text;
 
-pub(crate) use file::XmlFile;
+pub(crate) use entities::Entities;
 pub(crate) use labels::{Labels, Walk, structure};
 pub use scanner::{Attribute, Content, Element, End, Event, Name, Scanner};
 pub use text::{Encoding, Text};
@@ -56,8 +55,9 @@ fn reference(text: &str) -> Option<(char, usize)> {
     Some((letter, end + 1))
 }
 
-/// Decodes references and normalizes line ends (and, in attributes, white space) of a checked piece of markup.
-fn decode(raw: &str, in_attribute: bool) -> Cow<'_, str> {
+/// Decodes references and normalizes line ends (and, in attributes, white space) of a checked piece of markup. What
+/// refers to an entity without a known text stays as it is.
+fn decode<'r>(raw: &'r str, in_attribute: bool, entities: Option<&Entities>) -> Cow<'r, str> {
     let special = |byte: &u8| *byte == b'&' || *byte == b'\r' || (in_attribute && matches!(byte, b'\n' | b'\t'));
     if !raw.as_bytes().iter().any(special) {
         return Cow::Borrowed(raw);
@@ -68,9 +68,15 @@ fn decode(raw: &str, in_attribute: bool) -> Cow<'_, str> {
         let mut used = letter.len_utf8();
         match letter {
             '&' => {
-                let (decoded, length) = reference(rest).unwrap_or(('&', 1));
-                out.push(decoded);
-                used = length;
+                if let Some((decoded, length)) = reference(rest) {
+                    out.push(decoded);
+                    used = length;
+                } else if let Some((text, length)) = entities.and_then(|entities| entities.resolve(rest)) {
+                    out.push_str(text);
+                    used = length;
+                } else {
+                    out.push('&');
+                }
             }
             '\r' | '\n' | '\t' => {
                 if rest.starts_with("\r\n") {

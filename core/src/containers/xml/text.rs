@@ -30,7 +30,13 @@ pub enum Encoding {
     },
     /// One byte for each character.
     Single(&'static Charset),
+    /// A charset in which every character that is not ASCII has bytes of its own, such as GBK. A byte that is no text
+    /// in it stands for itself, as a character of a private plane.
+    Multi(&'static Charset),
 }
+
+/// The character that stands for the byte 0 where a byte is no text of its charset.
+const STRAY: u32 = 0x0010_ff00;
 
 impl Encoding {
     /// Bytes that `letter` takes.
@@ -40,7 +46,27 @@ impl Encoding {
             Self::Utf16 { .. } => letter.len_utf16() * 2,
             Self::Utf32 { .. } => 4,
             Self::Single(_) => 1,
+            Self::Multi(_) if letter.is_ascii() || u32::from(letter) & !0xff == STRAY => 1,
+            Self::Multi(charset) => charset.encode(letter.encode_utf8(&mut [0; 4])).0.len(),
         }
+    }
+
+    /// Bytes of an ASCII character.
+    pub(crate) fn unit(self) -> usize {
+        self.width(' ')
+    }
+
+    /// Which white space the bytes of one character spell, if any.
+    pub(crate) fn blank(self, bytes: &[u8]) -> Option<u8> {
+        let byte = match (self, bytes) {
+            (Self::Utf8 | Self::Single(_) | Self::Multi(_), [byte])
+            | (Self::Utf16 { big: true }, [0, byte])
+            | (Self::Utf16 { big: false }, [byte, 0])
+            | (Self::Utf32 { big: true }, [0, 0, 0, byte])
+            | (Self::Utf32 { big: false }, [byte, 0, 0, 0]) => *byte,
+            _ => return None,
+        };
+        matches!(byte, b' ' | b'\t' | b'\r' | b'\n').then_some(byte)
     }
 
     /// `text` in this encoding, or nothing where it has no such character.
@@ -51,7 +77,7 @@ impl Encoding {
             Self::Utf16 { big: false } => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
             Self::Utf32 { big: true } => Some(text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()),
             Self::Utf32 { big: false } => Some(text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()),
-            Self::Single(charset) => {
+            Self::Single(charset) | Self::Multi(charset) => {
                 let (bytes, _, lossy) = charset.encode(text);
                 (!lossy).then(|| bytes.into_owned())
             }
@@ -62,7 +88,7 @@ impl Encoding {
     pub fn take_out(self, bytes: Range<u64>, layout: Layout) -> Edit {
         match (layout, self) {
             (Layout::Compact, _) => Edit::delete(bytes),
-            (Layout::Preserve, Self::Utf8 | Self::Single(_)) => Edit::fill(bytes, b' '),
+            (Layout::Preserve, Self::Utf8 | Self::Single(_) | Self::Multi(_)) => Edit::fill(bytes, b' '),
             (Layout::Preserve, Self::Utf16 { .. } | Self::Utf32 { .. }) => {
                 let count = (bytes.end - bytes.start) as usize / self.width(' ');
                 Edit::replace(bytes, self.encode(&" ".repeat(count)).unwrap_or_default())
@@ -151,12 +177,77 @@ impl<'a> Text<'a> {
             return Self::utf8(bytes, 0);
         }
         if !charset.is_single_byte() {
-            return Err(Error::unsupported(format!("XML in encoding {}", charset.name())));
+            let unsupported = || Error::unsupported(format!("XML in encoding {}", charset.name()));
+            let letters = charset.decode_without_bom_handling_and_without_replacement(bytes).ok_or_else(unsupported)?;
+            return Self::multi(bytes, charset, letters.chars()).ok_or_else(unsupported);
         }
         let Some(text) = charset.decode_without_bom_handling_and_without_replacement(bytes) else {
             return Err(Error::malformed(0, format!("XML text is not valid {}", charset.name())));
         };
         Self::transcode(Encoding::Single(charset), bytes.len(), 0, text.chars().map(Some))
+    }
+
+    /// Decodes `bytes` by their byte order mark, else as `charset`, whatever they are: a byte that is no text in it
+    /// stands for itself.
+    ///
+    /// # Errors
+    /// Malformed where UTF-16 breaks its rules, and for a part over the limit.
+    pub(crate) fn lenient(bytes: &'a [u8], charset: &'static Charset, limits: &Limits) -> Result<Self> {
+        limits.check_part(bytes.len() as u64)?;
+        match bytes {
+            [0xff, 0xfe, ..] => return Self::utf16(bytes, 2, false),
+            [0xfe, 0xff, ..] => return Self::utf16(bytes, 2, true),
+            [b'<', 0, ..] => return Self::utf16(bytes, 0, false),
+            [0, b'<', ..] => return Self::utf16(bytes, 0, true),
+            _ => {}
+        }
+        let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let charset = if start > 0 { encoding_rs::UTF_8 } else { charset };
+        // Shift states would make one byte mean several things.
+        let is_plain = charset.is_ascii_compatible() && charset != encoding_rs::ISO_2022_JP;
+        if ((is_plain && bytes.is_ascii()) || charset == encoding_rs::UTF_8)
+            && let Ok(text) = Self::utf8(bytes, start)
+        {
+            return Ok(text);
+        }
+        if is_plain && !charset.is_single_byte() {
+            let letters = with_strays(bytes, charset);
+            if let Some(text) = Self::multi(bytes, charset, letters.chars()) {
+                return Ok(text);
+            }
+        }
+        let charset = if is_plain && charset.is_single_byte() { charset } else { encoding_rs::WINDOWS_1252 };
+        let letters = charset.decode_without_bom_handling(bytes).0;
+        Self::transcode(Encoding::Single(charset), bytes.len(), 0, letters.chars().map(Some))
+    }
+
+    /// The text of these letters, if they lead back to `bytes`.
+    fn multi(bytes: &[u8], charset: &'static Charset, letters: impl Iterator<Item = char>) -> Option<Self> {
+        if charset == encoding_rs::ISO_2022_JP {
+            return None;
+        }
+        // The later one of the two writes what the other only reads.
+        let charset = if charset == encoding_rs::GBK { encoding_rs::GB18030 } else { charset };
+        let encoding = Encoding::Multi(charset);
+        let text = Self::transcode(encoding, bytes.len(), 0, letters.map(Some)).ok()?;
+        // A charset may have two spellings of one letter, of which only one is written back.
+        let mut back = Vec::with_capacity(bytes.len());
+        for letter in text.decoded.chars() {
+            match u32::from(letter).checked_sub(STRAY).and_then(|byte| u8::try_from(byte).ok()) {
+                Some(byte) => back.push(byte),
+                None => back.extend_from_slice(&charset.encode(letter.encode_utf8(&mut [0; 4])).0),
+            }
+        }
+        (back == bytes).then_some(text)
+    }
+
+    /// A range of this text as a text of its own, whose positions lead back to the same raw bytes.
+    pub(crate) fn part(&self, range: Range<usize>) -> Text<'_> {
+        let start = self.raw_offset(range.start);
+        let within = self.marks.iter().filter(|(mark, _)| range.contains(mark) && *mark > range.start);
+        let marks = within.map(|(mark, raw)| (mark - range.start, *raw));
+        let marks = if self.marks.is_empty() { Vec::new() } else { std::iter::once((0, start)).chain(marks).collect() };
+        Text { decoded: Cow::Borrowed(self.slice(range)), encoding: self.encoding, start, marks }
     }
 
     fn transcode(
@@ -230,6 +321,33 @@ impl<'a> Text<'a> {
     }
 }
 
+/// `bytes` as text of `charset`, with a character of its own for every byte that is none.
+fn with_strays(bytes: &[u8], charset: &'static Charset) -> String {
+    let mut decoder = charset.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        let longest = decoder.max_utf8_buffer_length_without_replacement(rest.len());
+        text.reserve(longest.unwrap_or(rest.len()).max(16));
+        let (result, read) = decoder.decode_to_string_without_replacement(rest, &mut text, true);
+        let (done, after) = rest.split_at(read.min(rest.len()));
+        rest = after;
+        match result {
+            encoding_rs::DecoderResult::Malformed(broken, more) => {
+                // The decoder has read `more` bytes on, which it takes up again.
+                let broken = done.len().saturating_sub(usize::from(broken) + usize::from(more));
+                let end = done.len().saturating_sub(usize::from(more));
+                let strays = done.get(broken..end).unwrap_or_default().iter();
+                text.extend(strays.filter_map(|byte| char::from_u32(STRAY + u32::from(*byte))));
+                decoder = charset.new_decoder_without_bom_handling();
+                rest = bytes.get(bytes.len() - rest.len() - usize::from(more)..).unwrap_or_default();
+            }
+            encoding_rs::DecoderResult::OutputFull => {}
+            encoding_rs::DecoderResult::InputEmpty => return text,
+        }
+    }
+}
+
 /// The encoding that the XML declaration at the start of `bytes` names.
 fn declared_encoding(bytes: &[u8]) -> Option<&str> {
     let head = bytes.get(..bytes.len().min(256))?;
@@ -264,8 +382,24 @@ mod tests {
         let slip = decode(b"<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>").unwrap();
         assert!(slip.as_str().ends_with("<a/>"));
         assert!(decode(b"<?xml version='1.0' encoding='GBK'?><a>ascii</a>").is_ok());
-        let chinese = decode(b"<?xml version='1.0' encoding='GBK'?><a>\xd6\xd0</a>").unwrap_err();
-        assert_eq!(chinese.kind(), ErrorKind::Unsupported);
+        let chinese = decode(b"<?xml version='1.0' encoding='GBK'?><a>\xd6\xd0</a>").unwrap();
+        assert!(chinese.as_str().ends_with("<a>\u{4e2d}</a>"));
+        assert_eq!(chinese.raw(39..42), 39..41);
+        let shifted = decode(b"<?xml version='1.0' encoding='iso-2022-jp'?><a>\x1b$B;z\x1b(B</a>").unwrap_err();
+        assert_eq!(shifted.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn stray_bytes_stand_for_themselves() {
+        let limits = Limits::default();
+        let bytes = b"a\xc3\xa9\xff\xe4\xb8b\xe4\xb8\xad";
+        let text = Text::lenient(bytes, encoding_rs::UTF_8, &limits).unwrap();
+        assert_eq!(text.as_str(), "a\u{e9}\u{10ffff}\u{10ffe4}\u{10ffb8}b\u{4e2d}");
+        assert_eq!(text.raw_offset(text.as_str().len()), bytes.len());
+        let latin = Text::lenient(b"a\xe9", encoding_rs::WINDOWS_1252, &limits).unwrap();
+        assert_eq!(latin.as_str(), "a\u{e9}");
+        let part = text.part(1..3);
+        assert_eq!((part.as_str(), part.raw(0..2)), ("\u{e9}", 1..3));
     }
 
     #[test]
@@ -296,6 +430,15 @@ mod tests {
             prop_assert!(whole.keeps_length());
             let blank = Plan::new(vec![whole], bytes.len() as u64).unwrap().apply(&bytes).unwrap();
             prop_assert_eq!(blank, decoded.encoding.encode(&" ".repeat(bytes.len() / decoded.encoding.width(' '))).unwrap());
+        }
+
+        #[test]
+        fn any_bytes_are_some_text(bytes in proptest::collection::vec(any::<u8>(), 0..200), charset in 0..5_usize) {
+            let charset = [encoding_rs::UTF_8, encoding_rs::GBK, encoding_rs::BIG5, encoding_rs::SHIFT_JIS,
+                encoding_rs::ISO_2022_JP][charset];
+            prop_assume!(!matches!(bytes[..], [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..]));
+            let text = Text::lenient(&bytes, charset, &Limits::default()).unwrap();
+            prop_assert_eq!(text.raw_offset(text.as_str().len()), bytes.len());
         }
 
         #[test]

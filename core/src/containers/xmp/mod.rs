@@ -15,12 +15,12 @@ mod extension;
 mod namespaces;
 mod parse;
 
-pub(crate) use self::namespaces::is_pdf_bookkeeping;
+pub(crate) use self::namespaces::{is_pdf_bookkeeping, is_rdf};
 use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::containers::Carrier;
-use crate::containers::xml::Encoding;
+use crate::containers::xml::{Encoding, Scanner, Text};
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::needles::Needles;
@@ -82,6 +82,12 @@ impl Packet {
     /// Malformed with the offset where the packet is not well-formed XML; a `DOCTYPE` is refused.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self> {
         parse::packet(bytes, limits)
+    }
+
+    /// Parses the element at `position` of a document, with the namespaces that are in force where `outer` stands. All
+    /// ranges are raw bytes of the document.
+    pub(crate) fn within(text: &Text<'_>, position: usize, outer: &Scanner<'_>, limits: &Limits) -> Result<Self> {
+        parse::element(text, position, outer, limits)
     }
 
     /// Where the GUID stands that `xmpNote:HasExtendedXMP` names: it has to follow an edit of the extension.

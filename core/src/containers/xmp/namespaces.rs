@@ -104,7 +104,7 @@ pub(super) fn is_taken(prefix: &str) -> bool {
 }
 
 /// Whether `uri` is RDF syntax, in the final spelling or the one of the drafts.
-pub(super) fn is_rdf(uri: &str) -> bool {
+pub(crate) fn is_rdf(uri: &str) -> bool {
     uri == RDF || (uri.starts_with("http://www.w3.org/") && uri.contains("rdf-syntax"))
 }
 

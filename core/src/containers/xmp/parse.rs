@@ -28,6 +28,13 @@ pub(super) fn packet(bytes: &[u8], limits: &Limits) -> Result<Packet> {
     })
 }
 
+/// Parses the element at `position` of `text`, in the namespaces of `outer`.
+pub(super) fn element(text: &Text<'_>, position: usize, outer: &Scanner<'_>, limits: &Limits) -> Result<Packet> {
+    let mut walk = Walk::new(text, 0, limits);
+    walk.element(outer.of_element(position))?;
+    Ok(walk.packet)
+}
+
 /// Where the text of a packet begins behind blanks and NULs: at a byte order mark, or at the first markup.
 fn lead(bytes: &[u8]) -> usize {
     let marks: [&[u8]; 4] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
@@ -136,7 +143,11 @@ impl<'t> Walk<'t> {
 
     /// Reads one root element and what stands before it; returns where it ends.
     fn root(&mut self, position: usize) -> Result<usize> {
-        let mut scanner = Scanner::starting_at(self.text, position, self.limits);
+        self.element(Scanner::starting_at(self.text, position, self.limits))
+    }
+
+    /// Reads the element that `scanner` comes to, and what stands before it; returns where it ends.
+    fn element(&mut self, mut scanner: Scanner<'t>) -> Result<usize> {
         while let Some(event) = scanner.next()? {
             let blank = self.blank.take();
             match event {

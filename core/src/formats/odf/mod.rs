@@ -18,9 +18,12 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use memchr::memmem;
 
-use crate::containers::xml::{Text, XmlFile};
+use crate::containers::markup::{Markup, Parts};
+use crate::containers::xml::Text;
 use crate::containers::zip;
 use crate::error::Result;
 use crate::formats::Format;
@@ -64,7 +67,7 @@ impl Format for Odf {
         }
         let text = Text::decode(input, limits)?;
         let labels = parts::document(&text, limits)?;
-        Ok(Box::new(XmlFile::new(input, labels, Vec::new(), "")))
+        Ok(Box::new(Markup::new(Cow::Borrowed(input), Parts::new(labels), "", limits)))
     }
 }
 

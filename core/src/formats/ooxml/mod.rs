@@ -24,7 +24,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-pub(super) use parts::custom_xml;
+pub(super) use parts::{custom_xml, single};
 
 use crate::containers::{cfb, zip};
 use crate::error::Result;

@@ -174,6 +174,11 @@ fn role_of_relationship(kind: &str) -> Option<Role> {
     roles.into_iter().find(|(name, _)| last.eq_ignore_ascii_case(name)).map(|(_, role)| role)
 }
 
+/// What a part with this name and content type is.
+pub(super) fn role_of_part(name: &str, kind: &str) -> Option<Role> {
+    role_of_content_type(kind).or_else(|| role_of_name(&normal(name), &[]))
+}
+
 fn role_of_content_type(kind: &str) -> Option<Role> {
     let roles = [
         ("officedocument.custom-properties+xml", Role::Custom),

@@ -21,23 +21,50 @@ pub(in crate::formats) fn custom_xml(bytes: &[u8], limits: &Limits) -> Result<La
     parse(Role::CustomXml, bytes, limits)
 }
 
+/// Reads a part of a package in a single XML file, if its name or content type says that it may hold labels.
+///
+/// # Errors
+/// As [`parse`].
+pub(in crate::formats) fn single(name: &str, kind: &str, text: &Text<'_>, limits: &Limits) -> Result<Option<Labels>> {
+    let Some(role) = super::package::role_of_part(name, kind) else { return Ok(None) };
+    let bytes = text.as_str().as_bytes();
+    let labels = match wanted(role) {
+        word if memmem::find(bytes, word).is_some() => read(role, text, limits)?,
+        _ if role == Role::CustomXml && !is_known_item(bytes) => {
+            let mut walk = Walk::new(text, limits);
+            walk.all_is_metadata();
+            while walk.next()?.is_some() {}
+            walk.labels
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(labels))
+}
+
 /// Reads a part by its role.
 ///
 /// # Errors
 /// Malformed XML, a document type declaration, or a limit, with the offset in the part.
 pub(super) fn parse(role: Role, bytes: &[u8], limits: &Limits) -> Result<Labels> {
-    // Most settings and custom XML hold nothing of ours: looking for the one word that must be there costs little.
-    let word: &[u8] = match role {
-        Role::Settings => b"docVar",
-        Role::CustomXml => b"documentManagement",
-        _ => b"",
-    };
-    if !is_wide(bytes) && memmem::find(bytes, word).is_none() {
+    if !is_wide(bytes) && memmem::find(bytes, wanted(role)).is_none() {
         let is_foreign = role == Role::CustomXml && !is_known_item(bytes);
         return Ok(if is_foreign { Labels::foreign(bytes.len()) } else { Labels::none(Encoding::Utf8) });
     }
-    let text = Text::decode(bytes, limits)?;
-    let mut walk = Walk::new(&text, limits);
+    read(role, &Text::decode(bytes, limits)?, limits)
+}
+
+/// The word without which a part of this role holds nothing of ours. Most settings and custom XML do not, and looking
+/// for it costs little.
+fn wanted(role: Role) -> &'static [u8] {
+    match role {
+        Role::Settings => b"docVar",
+        Role::CustomXml => b"documentManagement",
+        _ => b"",
+    }
+}
+
+fn read(role: Role, text: &Text<'_>, limits: &Limits) -> Result<Labels> {
+    let mut walk = Walk::new(text, limits);
     match role {
         Role::Custom => walk.children(property)?,
         Role::LabelInfo => walk.children(sensitivity_label)?,

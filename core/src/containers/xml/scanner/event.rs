@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::containers::xml::decode;
+use crate::containers::xml::{Entities, decode};
 
 /// A name with its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub struct Attribute<'t> {
     /// From the white space before the name to the closing quote: what goes when the attribute goes.
     pub range: Range<usize>,
     pub(super) raw: &'t str,
+    pub(super) entities: Option<Arc<Entities>>,
 }
 
 impl<'t> Attribute<'t> {
@@ -47,7 +49,7 @@ impl<'t> Attribute<'t> {
 
     /// The decoded value.
     pub fn value(&self) -> Cow<'t, str> {
-        decode(self.raw, true)
+        decode(self.raw, true, self.entities.as_deref())
     }
 
     /// Whether this declares a namespace, and for which prefix (empty: the default one).

@@ -5,11 +5,12 @@ mod tag;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::{memchr, memmem};
 
 pub use self::event::{Attribute, Content, Element, End, Event, Name};
-use super::{Text, XML, decode, is_space, reference};
+use super::{Entities, Text, XML, decode, is_space, reference};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 
@@ -47,6 +48,10 @@ pub struct Scanner<'t> {
     pending_end: Option<End<'t>>,
     has_root: bool,
     items: usize,
+    /// What the document type declares, if it is asked for.
+    entities: Option<Arc<Entities>>,
+    /// Bytes of text that entities stood for.
+    expanded: u64,
 }
 
 impl<'t> Scanner<'t> {
@@ -67,7 +72,27 @@ impl<'t> Scanner<'t> {
             pending_end: None,
             has_root: false,
             items: 0,
+            entities: None,
+            expanded: 0,
         }
+    }
+
+    /// The same, knowing the entities that the document type declares as plain text. References to others are text.
+    pub(crate) fn resolving(mut self) -> Self {
+        self.entities = Some(Arc::default());
+        self
+    }
+
+    /// A scanner of the element at `position` alone, with the namespaces and entities that are in force here.
+    pub(crate) fn of_element(&self, position: usize) -> Self {
+        let declarations = self.declarations.clone();
+        let entities = self.entities.clone();
+        Self { declarations, entities, ..Self::starting_at(self.source, position, self.limits) }
+    }
+
+    /// What the document type declares, as far as it was asked for.
+    pub(crate) fn entities(&self) -> Option<&Entities> {
+        self.entities.as_deref()
     }
 
     /// How many elements are open.
@@ -110,7 +135,11 @@ impl<'t> Scanner<'t> {
             }
             Event::CData(self.delimited(rest, 9, "]]>", "a CDATA section is not closed")?)
         } else if rest.starts_with("<!") {
-            Event::Doctype(self.doctype(rest)?)
+            let range = self.doctype(rest)?;
+            if self.entities.is_some() {
+                self.entities = Some(Arc::new(Entities::parse(self.source.slice(range.clone()))));
+            }
+            Event::Doctype(range)
         } else {
             Event::Start(self.start_tag()?)
         };
@@ -141,7 +170,7 @@ impl<'t> Scanner<'t> {
         let raw = self.text.get(range).unwrap_or_default();
         match raw.strip_prefix("<![CDATA[").and_then(|raw| raw.strip_suffix("]]>")) {
             Some(literal) => Cow::Borrowed(literal),
-            None => decode(raw, false),
+            None => decode(raw, false, self.entities.as_deref()),
         }
     }
 
@@ -187,11 +216,17 @@ impl<'t> Scanner<'t> {
         Ok(self.advance(length))
     }
 
-    fn check_references(&self, run: &str, position: usize) -> Result<()> {
+    fn check_references(&mut self, run: &str, position: usize) -> Result<()> {
         for at in memchr::memchr_iter(b'&', run.as_bytes()) {
-            if reference(run.get(at..).unwrap_or_default()).is_none() {
-                return Err(self.malformed(position + at, "a reference to an unknown entity"));
+            let rest = run.get(at..).unwrap_or_default();
+            if reference(rest).is_some() {
+                continue;
             }
+            let Some(entities) = self.entities.as_ref().filter(|entities| entities.admits(rest)) else {
+                return Err(self.malformed(position + at, "a reference to an unknown entity"));
+            };
+            self.expanded += entities.resolve(rest).map_or(0, |(text, _)| text.len() as u64);
+            self.limits.check_part(self.expanded)?;
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The attribute whose name begins at `at`, after white space from `gap`.
-    fn attribute(&self, gap: usize, at: usize) -> Result<Attribute<'t>> {
+    fn attribute(&mut self, gap: usize, at: usize) -> Result<Attribute<'t>> {
         let name_range = self.name(at)?;
         let equals = name_range.end + self.spaces(name_range.end);
         if self.text.as_bytes().get(equals) != Some(&b'=') {
@@ -129,7 +129,14 @@ impl<'t> Scanner<'t> {
         let raw = self.text.get(value_range.clone()).unwrap_or_default();
         self.check_references(raw, value_range.start)?;
         let name = split_name(self.text.get(name_range.clone()).unwrap_or_default());
-        Ok(Attribute { name, name_range, range: gap..value_range.end + 1, value_range, raw })
+        Ok(Attribute {
+            name,
+            name_range,
+            range: gap..value_range.end + 1,
+            value_range,
+            raw,
+            entities: self.entities.clone(),
+        })
     }
 
     /// The name at `at`.
