@@ -31,7 +31,7 @@ pub(crate) fn regions(family: &str, extension: &str, bytes: &[u8]) -> Vec<Region
         bytes.to_vec()
     };
     let mut regions = vec![Region { place: "raw".into(), bytes: whole }];
-    if family.contains("ooxml") || family.contains("epub") {
+    if bytes.starts_with(b"PK") {
         regions.extend(zip_members(bytes));
     }
     if family.contains("pdf") || family.contains("png") {

@@ -30,3 +30,4 @@ mod pdf;
 mod png;
 mod remote;
 mod rtf;
+mod zip;

@@ -48,6 +48,8 @@ fn a_far_file_is_treated_as_a_near_one() {
     // A page at a time: most files of the corpus are shorter than what is fetched at once by default.
     let mut limits = Limits::default();
     limits.fetch_block = 4096;
+    let mut shallow = limits.clone();
+    shallow.inside_depth = 0;
     let (mut in_part, mut in_all) = (0, 0);
     for file in ["jpeg", "png", "ooxml", "pdf", "malformed"].iter().flat_map(|family| corpus::files(family)) {
         let bytes = Bytes::from(file.read());
@@ -55,7 +57,8 @@ fn a_far_file_is_treated_as_a_near_one() {
         let name = format!("a.{}", file.extension());
         let near = || Source::from_bytes(bytes.clone()).with_name(&name);
         let remote = || Source::remote(Arc::<Far>::clone(&far)).with_name(&name);
-        let listed = |source| format!("{:?}", list(&source, &limits).map(|listing| listing.findings));
+        // Files inside are read whole where a package compresses them; how much else is read is what counts here.
+        let listed = |source| format!("{:?}", list(&source, &shallow).map(|listing| listing.findings));
         assert_eq!(listed(remote()), listed(near()), "{}", file.path.display());
         let read = far.read.load(Ordering::Relaxed);
         if read < far.len() {

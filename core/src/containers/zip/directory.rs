@@ -261,7 +261,10 @@ fn end_at(input: &[u8], record: u64) -> Result<Located> {
         return Err(Error::unsupported("a ZIP archive on several disks").at(record));
     }
 
-    let wide = zip64_end(input, record)?;
+    // The name of the last member may end in what looks like a locator.
+    let is_whole = count < u64::from(u16::MAX) && size > 0 && declared.checked_add(size) == Some(record);
+    let is_narrow = is_whole && directory_before(input, record, declared, size).is_some();
+    let wide = if is_narrow { None } else { zip64_end(input, record)? };
     if let Some(wide) = &wide {
         for (narrow, wide, full) in [
             (&mut count, wide.count, u64::from(u16::MAX)),

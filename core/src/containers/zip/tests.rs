@@ -415,6 +415,14 @@ fn refused_archives() {
 }
 
 #[test]
+fn a_name_that_ends_like_a_locator_is_a_name() {
+    let name = format!("PK\x06\x07{}", "\0".repeat(16));
+    let bytes = archive(&[("a", b"text"), (&name, b"more text")]);
+    let parsed = Archive::parse(&bytes, &limits()).unwrap();
+    assert_eq!((parsed.entries().len(), parsed.name(1)), (2, name.as_bytes()));
+}
+
+#[test]
 fn an_end_record_inside_the_comment_is_not_taken_for_the_end() {
     let members = vec![Member::new("a.xml", b"abc")];
     let comment = [&b"PK\x05\x06"[..], &[0; 16], &[9, 0], b"no ending"].concat();
