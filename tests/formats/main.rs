@@ -14,6 +14,7 @@ mod epub;
 mod examples;
 mod family;
 mod leak;
+mod libreoffice;
 mod malformed;
 mod oracle;
 mod packages;

@@ -12,9 +12,15 @@ pub(crate) enum What<'w> {
     Label(&'w str),
     /// Every label that somebody chose.
     Custom,
+    /// Those, and the fields that describe a document to people.
+    Described,
     /// Those, and every standard field.
     Everything,
 }
+
+/// Fields that no program takes its behaviour from.
+const DESCRIBING: [&str; 8] =
+    ["core:*", "dc:*", "meta:keyword", "info:Title", "info:Subject", "info:Author", "info:Keywords", "info:Comments"];
 
 impl What<'_> {
     fn engine(self, layout: Layout) -> Result<Engine> {
@@ -22,6 +28,7 @@ impl What<'_> {
         match self {
             Self::Label(key) => builder.labels([Label::new(key)]),
             Self::Custom => builder.all(true),
+            Self::Described => DESCRIBING.iter().fold(builder.all(true), |builder, field| builder.label(*field)),
             Self::Everything => builder.all(true).label("*:*"),
         }
         .build()
