@@ -10,7 +10,7 @@ use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 
-const LOCAL: &[u8] = b"PK\x03\x04";
+pub(super) const LOCAL: &[u8] = b"PK\x03\x04";
 const RECORD: &[u8] = b"PK\x01\x02";
 const END: &[u8] = b"PK\x05\x06";
 const END64: &[u8] = b"PK\x06\x06";

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::directory::LOCAL;
 use super::{Archive, Entry, Extra, GROWTH_HINT, LOCAL_LEN, ZIP64, extras};
 use crate::containers::deflate::{Wrapper, inflate_windows};
 use crate::cursor::Cursor;
@@ -28,7 +29,7 @@ pub struct Stale {
 /// What a stale range is, and so how it is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StaleKind {
-    /// Bytes before the first member, which may be a program: zeroed.
+    /// The data of an old member before the first member, where a program may stand too: zeroed.
     Prefix,
     /// Bytes that no member owns: zeroed, or cut where the layout may change.
     Gap,
@@ -95,12 +96,16 @@ impl Archive<'_> {
         let first_member = self.by_position.first().and_then(|index| self.entries.get(*index as usize));
         let start = first_member.map_or(self.directory.start, |entry| entry.header);
         let mut budget = limits.part_bytes.saturating_mul(4);
-        for range in self.gaps() {
-            let mut scan = Scan::new(needles, Proof::Structural);
-            self.show_gap(&range, &mut scan, limits, &mut budget)?;
-            if !scan.into_hits().is_empty() {
-                let kind = if range.start < start { StaleKind::Prefix } else { StaleKind::Gap };
-                stale.push(Stale { range, kind });
+        for gap in self.gaps() {
+            let is_prefix = gap.start < start;
+            let pieces = if is_prefix { self.old_members(gap) } else { vec![(gap.clone(), gap)] };
+            for (shown, range) in pieces {
+                let mut scan = Scan::new(needles, Proof::Structural);
+                self.show_gap(&shown, &mut scan, limits, &mut budget)?;
+                if !scan.into_hits().is_empty() {
+                    let kind = if is_prefix { StaleKind::Prefix } else { StaleKind::Gap };
+                    stale.push(Stale { range, kind });
+                }
             }
         }
         for range in self.fields() {
@@ -111,6 +116,20 @@ impl Archive<'_> {
             }
         }
         Ok(stale)
+    }
+
+    /// What stands in a prefix from one local header to the next, and the data in it. The headers stay, by which the
+    /// file is known; so does a program before them.
+    fn old_members(&self, prefix: Range<u64>) -> Vec<(Range<u64>, Range<u64>)> {
+        let bytes = self.bytes(prefix.clone());
+        let mut starts: Vec<u64> =
+            memmem::find_iter(bytes, LOCAL).map(|position| prefix.start + position as u64).collect();
+        starts.push(prefix.end);
+        let piece = |(start, end): (&u64, &u64)| {
+            let names = local_names(self.bytes(*start..*end)).unwrap_or(0);
+            (*start..*end, (start + LOCAL_LEN + names as u64).min(*end)..*end)
+        };
+        starts.iter().zip(starts.iter().skip(1)).map(piece).collect()
     }
 
     /// The bodies of extra fields that could hold text.
@@ -151,7 +170,7 @@ impl Archive<'_> {
             bytes.chunks(PIECE).for_each(|piece| stream.push(piece));
         }
         let mut position = 0;
-        while let Some(found) = memmem::find(bytes.get(position..).unwrap_or_default(), b"PK\x03\x04") {
+        while let Some(found) = memmem::find(bytes.get(position..).unwrap_or_default(), LOCAL) {
             position += found;
             let offset = gap.start + position as u64;
             let old = bytes.get(position..).unwrap_or_default();
@@ -162,16 +181,17 @@ impl Archive<'_> {
     }
 }
 
+/// Bytes of the name and the extra fields behind the local header that begins `bytes`.
+fn local_names(bytes: &[u8]) -> Result<usize> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.skip(26)?;
+    Ok(usize::from(cursor.u16_le()?) + usize::from(cursor.u16_le()?))
+}
+
 /// Shows the member whose local header begins `bytes`, as far as it decodes; returns its length, or 0 if unknown.
 fn show_old_member(bytes: &[u8], offset: u64, scan: &mut Scan<'_>, limits: &Limits, budget: &mut u64) -> Result<usize> {
-    let mut cursor = Cursor::within(bytes, offset);
-    let mut header = || -> Result<(u16, usize)> {
-        cursor.skip(8)?;
-        let method = cursor.u16_le()?;
-        cursor.skip(16)?;
-        Ok((method, usize::from(cursor.u16_le()?) + usize::from(cursor.u16_le()?)))
-    };
-    let Ok((super::DEFLATED, names)) = header() else { return Ok(0) };
+    let method = bytes.get(8..10).and_then(|field| Some(u16::from_le_bytes(*field.first_chunk()?)));
+    let (Some(super::DEFLATED), Ok(names)) = (method, local_names(bytes)) else { return Ok(0) };
     let start = LOCAL_LEN as usize + names;
     let Some(coded) = bytes.get(start..) else { return Ok(0) };
     let mut stream = scan.stream(Class::Slack, "old ZIP member in a gap", offset);

@@ -379,6 +379,30 @@ fn stale_copies_are_found_and_cleared() {
 }
 
 #[test]
+fn of_what_stands_before_an_archive_only_the_data_of_old_members_is_cleared() {
+    let mut prefix = b"#!/bin/program\n".to_vec();
+    let mut old = archive(&[("old.xml", &b"<property name='Secret label'/>".repeat(3))]);
+    old.truncate(old.len() - 22);
+    prefix.extend(&old);
+    prefix.extend(archive(&[("other.xml", b"harmless")]));
+    let bytes = Writer { members: vec![Member::new("a", b"a")], prefix, ..Writer::default() }.write();
+    let needles = Needles::new([("custom:Secret label", Some("Secret label"), None)]);
+    let archive = Archive::parse(&bytes, &limits()).unwrap();
+    let stale = archive.stale(&needles, &limits()).unwrap();
+    let data = 15 + LOCAL_LEN + 7;
+    assert_eq!(stale.len(), 1);
+    assert_eq!((stale[0].range.start, stale[0].kind), (data, StaleKind::Prefix));
+    let request = Request { changes: &[], stale: &stale, layout: Layout::Compact, growth_hint: false };
+    let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
+    let output = plan.apply(&bytes).unwrap();
+    assert_eq!(output[..data as usize], bytes[..data as usize]);
+    let result = Archive::parse(&output, &limits()).unwrap();
+    let mut scan = Scan::new(&needles, Proof::Full);
+    result.scan_slack(&mut scan, &limits()).unwrap();
+    assert_eq!(scan.into_hits(), []);
+}
+
+#[test]
 fn what_cannot_be_edited_says_why() {
     let mut bytes = archive(&[("a.xml", b"abc")]);
     let directory = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
