@@ -31,11 +31,8 @@ const CODE_PAGES: [&encoding_rs::Encoding; 7] = [
     encoding_rs::EUC_KR,
 ];
 
-/// So many short regions are searched needle by needle before the automaton is built.
-const SHORT_REGIONS: usize = 64;
-
-/// More needles than this are never searched one by one.
-const MANY_NEEDLES: usize = 4096;
+/// So many searches of a short region for one needle are made before the automaton is built.
+const SHORT_SEARCHES: usize = 8192;
 
 /// Of more labels than this, as a mailbox may have, keys and values are searched as they are written only.
 const MANY_LABELS: usize = 4096;
@@ -74,15 +71,15 @@ pub struct Occurrence {
 
 /// The spellings of a set of removed labels, as one automaton.
 ///
-/// Covers UTF-8, UTF-16 in both byte orders, the code pages of old documents, XML entities, JSON `\u` escapes, PDF `#xx` names, octal
-/// and hex strings, RTF `\'hh`, quoted-printable, hex text, and base64 at its three alignments.
+/// Covers UTF-8, UTF-16 in both byte orders, the code pages of old documents, XML entities, JSON `\u` escapes, PDF
+/// `#xx` names, octal and hex strings, RTF `\'hh`, quoted-printable, hex text, and base64 at its three alignments.
 #[derive(Debug, Default)]
 pub struct Needles {
     patterns: Vec<Needle>,
     /// Built when the first long region comes, or many short ones: building it costs more than searching a few.
     automaton: OnceLock<Option<AhoCorasick>>,
-    /// Short regions that were searched so far.
-    shorts: AtomicUsize,
+    /// Searches of a short region for one needle that were made so far.
+    searches: AtomicUsize,
     names: Vec<String>,
     longest: usize,
 }
@@ -118,8 +115,9 @@ impl Width {
 }
 
 impl Needles {
-    /// Needles for `labels`: name, key and value of each. The name is for reports, and labels of one name are one; key or value may be absent because
-    /// it is not text of the file (the key of a numbered EXIF tag, the value of a binary property).
+    /// Needles for `labels`: name, key and value of each. The name is for reports, and labels of one name are one; key
+    /// or value may be absent because it is not text of the file (the key of a numbered EXIF tag, the value of a binary
+    /// property).
     pub fn new<'l>(labels: impl IntoIterator<Item = (&'l str, Option<&'l str>, Option<&'l str>)>) -> Self {
         let labels: Vec<_> = labels.into_iter().collect();
         let mut spellings = Spellings { is_plain: labels.len() > MANY_LABELS, ..Spellings::default() };
@@ -187,9 +185,13 @@ impl Needles {
 
     /// Every spelling in `bytes` with its range, in order of their starts.
     fn spellings_in(&self, bytes: &[u8]) -> Vec<(Range<usize>, &Needle)> {
-        let is_short = bytes.len() < AUTOMATON_FROM
-            && self.patterns.len() <= MANY_NEEDLES
-            && self.shorts.fetch_add(1, Ordering::Relaxed) < SHORT_REGIONS;
+        if bytes.iter().all(|byte| *byte == 0) {
+            // Most of what nobody owns.
+            return Vec::new();
+        }
+        let count = self.patterns.len();
+        let is_short =
+            bytes.len() < AUTOMATON_FROM && self.searches.fetch_add(count, Ordering::Relaxed) + count < SHORT_SEARCHES;
         let mut hits = if is_short {
             self.each_in(bytes)
         } else {
@@ -444,7 +446,7 @@ mod tests {
             let needles = Needles::new(labels);
             assert_eq!(needles.name(0), "label");
             let found = |text: &str| needles.occurrences(text.as_bytes()).len();
-            for _ in 0..=SHORT_REGIONS {
+            for _ in 0..3 {
                 assert_eq!(found("value 7, value 12345, value 8"), 2);
             }
             assert_eq!(found("key: value 3"), 1, "the key is too short to count");
