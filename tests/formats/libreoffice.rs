@@ -39,7 +39,8 @@ fn pages(folder: &Path, documents: &[PathBuf]) -> BTreeMap<usize, String> {
     }
     let text = |document: &PathBuf| {
         let pdf = document.with_extension("pdf");
-        let run = pdf.exists().then(|| Command::new("pdftotext").args(["-layout"]).arg(&pdf).arg("-").output().unwrap());
+        let run =
+            pdf.exists().then(|| Command::new("pdftotext").args(["-layout"]).arg(&pdf).arg("-").output().unwrap());
         run.map(|run| String::from_utf8_lossy(&run.stdout).into_owned())
     };
     documents.iter().enumerate().filter_map(|(index, document)| Some((index, text(document)?))).collect()
