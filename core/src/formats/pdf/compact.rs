@@ -57,7 +57,7 @@ pub(super) fn set_length(document: &Document<'_>, index: usize, length: usize) -
 }
 
 /// The edit that writes another number in the place of one; nothing if it is longer.
-fn number(range: &Range<usize>, value: u64) -> Option<Edit> {
+pub(super) fn number(range: &Range<usize>, value: u64) -> Option<Edit> {
     let mut digits = value.to_string().into_bytes();
     if digits.len() > range.len() {
         return None;

@@ -26,6 +26,8 @@ pub(super) struct Handler {
     key: Vec<u8>,
     streams: Method,
     strings: Method,
+    /// Of attachments.
+    files: Method,
     clear_metadata: bool,
 }
 
@@ -143,6 +145,19 @@ impl Crypt {
         }
     }
 
+    /// The cipher of a file inside; attachments may have one of their own.
+    pub(super) fn file_cipher(
+        &self,
+        id: Reference,
+        is_attachment: bool,
+        is_exempt: bool,
+    ) -> Result<Option<Cipher>, &'static str> {
+        match self {
+            Self::Open(handler) if is_attachment && !is_exempt => Ok(handler.cipher(handler.files, id)),
+            _ => self.stream_cipher(id, false, is_exempt),
+        }
+    }
+
     /// The cipher of the strings of an object.
     pub(super) fn string_cipher(&self, id: Reference) -> Result<Option<Cipher>, &'static str> {
         match self {
@@ -207,7 +222,9 @@ impl Settings<'_> {
             _ => return Err("its encryption is of an unknown revision"),
         };
         let key = key.ok_or(PASSWORD)?;
-        Ok(Crypt::Open(Handler { key, streams, strings, clear_metadata: self.clear_metadata }))
+        let named = if matches!(version, 4 | 5) { self.get(b"EFF") } else { None };
+        let files = if named.is_some() { self.method(b"EFF").ok_or(DAMAGED)? } else { streams };
+        Ok(Crypt::Open(Handler { key, streams, strings, files, clear_metadata: self.clear_metadata }))
     }
 
     fn get(&self, key: &[u8]) -> Option<&Value> {

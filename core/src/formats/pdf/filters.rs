@@ -21,11 +21,23 @@ pub(super) struct Coding {
 impl Coding {
     /// The coding that a stream dictionary names, or why it is not opened.
     pub(super) fn of(text: &[u8], dict: &Dict) -> Result<Self, &'static str> {
+        let filters = items(text, dict, b"Filter").ok_or("its filter is an indirect object")?;
+        Self::of_filters(text, dict, &filters)
+    }
+
+    /// The coding around a picture that is a file of its own, under the last filter; nothing for other streams.
+    pub(super) fn of_picture(text: &[u8], dict: &Dict) -> Option<Result<Self, &'static str>> {
+        let filters = items(text, dict, b"Filter")?;
+        let (last, around) = filters.split_last()?;
+        let names: [&[u8]; 3] = [b"DCTDecode", b"DCT", b"JPXDecode"];
+        names.iter().any(|name| is_name(text, last, name)).then(|| Self::of_filters(text, dict, around))
+    }
+
+    fn of_filters(text: &[u8], dict: &Dict, filters: &[Range<usize>]) -> Result<Self, &'static str> {
         let mut coding = Self::default();
         if dict.get(text, b"F").is_some() {
             return Err("its data is in another file");
         }
-        let filters = items(text, dict, b"Filter").ok_or("its filter is an indirect object")?;
         for (index, filter) in filters.iter().enumerate() {
             if is_name(text, filter, b"FlateDecode") || is_name(text, filter, b"Fl") {
                 if std::mem::replace(&mut coding.flate, true) {
@@ -53,6 +65,11 @@ impl Coding {
     /// Whether the bytes of the file are the data.
     pub(super) fn is_plain(self) -> bool {
         !self.flate
+    }
+
+    /// Whether rows are predicted.
+    pub(super) fn has_rows(self) -> bool {
+        self.rows.is_some()
     }
 
     /// Decodes `data`.

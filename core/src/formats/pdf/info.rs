@@ -99,6 +99,8 @@ pub(super) struct Found {
     pub(super) unreadable: Vec<(usize, &'static str)>,
     /// Objects that `/Metadata` entries inside object streams name.
     pub(super) metadata: Vec<u32>,
+    /// What file specifications inside object streams name.
+    pub(super) attachments: super::files::Names,
     /// Whether an object stream mentions `/ByteRange`.
     pub(super) byte_range_within: Option<usize>,
 }
@@ -115,6 +117,7 @@ fn find_within(
 ) {
     let finders = super::walk::Finders::new();
     found.metadata.extend(super::walk::metadata_references(&coded.plain, &finders));
+    found.attachments.read(&coded.plain, Some);
     if memchr::memmem::find(&coded.plain, b"/ByteRange").is_some() {
         found.byte_range_within.get_or_insert(coded.data.start);
     }

@@ -13,12 +13,17 @@
 //!
 //! **Refused:** every edit of a file with a signature in force.
 //!
-//! **What stays:** marked content, piece information, form fields, outlines, embedded files, the metadata inside of
-//! images: all of it content. A packet that is not well-formed XML is reported as hidden, and searched.
+//! **Inside:** attachments, and JPEG and JPEG 2000 pictures, are files of their own. New data takes their place at its
+//! length, raw, compressed and encrypted.
+//!
+//! **What stays:** marked content, piece information, form fields, outlines: all of it content. A packet that is not well-formed XML is reported as hidden, and searched.
 
 mod compact;
 mod crypt;
 mod document;
+#[cfg(test)]
+mod file_tests;
+mod files;
 mod filters;
 mod info;
 mod lexer;
@@ -32,13 +37,16 @@ mod value;
 mod walk;
 mod xref;
 
+use std::borrow::Cow;
+
 use super::Format;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::scan::Scan;
-use crate::survey::{Barrier, Findings, Guard, Planned, Removal, Scope, Site, Survey};
+use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Site, Survey};
 use document::Document;
+use files::File;
 use info::{Info, InfoEntry};
 use packets::PacketHome;
 
@@ -78,6 +86,7 @@ struct PdfSurvey<'a> {
     document: Document<'a>,
     infos: Vec<Info>,
     packets: Vec<PacketHome>,
+    files: Vec<File>,
     /// One for each site of the findings.
     sources: Vec<Source>,
     findings: Findings,
@@ -86,7 +95,7 @@ struct PdfSurvey<'a> {
 impl<'a> PdfSurvey<'a> {
     fn read(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
         let mut document = Document::read(input, limits)?;
-        let found = info::find(&mut document);
+        let mut found = info::find(&mut document);
         let mut guards = Vec::new();
         let mut sites = Vec::new();
         for (index, info) in found.infos.iter().enumerate() {
@@ -101,6 +110,8 @@ impl<'a> PdfSurvey<'a> {
                 sites.push((position, site, Source::Packet(index, within)));
             }
         }
+        let files = files::find(&document, std::mem::take(&mut found.attachments));
+        limits.check_items(files.len(), "files inside")?;
         sites.sort_by_key(|&(position, ..)| position);
         limits.check_items(sites.len(), "labels")?;
         for &(object, reason) in &found.unreadable {
@@ -114,9 +125,16 @@ impl<'a> PdfSurvey<'a> {
             document,
             infos: found.infos,
             packets,
+            files,
             sources,
             findings: Findings { sites, guards, ..Findings::default() },
         })
+    }
+}
+
+impl PdfSurvey<'_> {
+    fn file(&self, index: usize) -> Result<&File> {
+        self.files.get(index).ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
     }
 }
 
@@ -132,6 +150,23 @@ impl Survey for PdfSurvey<'_> {
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
         residue::scan(self, scan);
         Ok(())
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.files.iter().map(File::member).collect()
+    }
+
+    /// What changes its length would move everything behind it.
+    fn member_layout(&self, _: Layout) -> Layout {
+        Layout::Preserve
+    }
+
+    fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
+        self.file(index)?.head(&self.document, len)
+    }
+
+    fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        self.file(index)?.data(&self.document)
     }
 }
 

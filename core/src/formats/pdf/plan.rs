@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
+use super::crypt::Cipher;
 use super::document::{Coded, Document, Home};
+use super::filters::Coding;
 use super::info::Indirect;
 use super::lexer::is_space;
 use super::packets::PacketHome;
@@ -19,10 +21,10 @@ type Edits = BTreeMap<Home, Vec<Edit>>;
 
 pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
     if layout == Layout::Compact && compact::applies(survey) {
-        let Planned { plan, left, .. } = plan_as(survey, removal, Layout::Compact)?;
+        let Planned { plan, left, left_members } = plan_as(survey, removal, Layout::Compact)?;
         if let Some(followers) = compact::follow(&survey.document, plan.edits()) {
             let edits = plan.edits().iter().cloned().chain(followers).collect();
-            return Ok(Planned { plan: Plan::new(edits, plan.input_len())?, left, ..Planned::default() });
+            return Ok(Planned { plan: Plan::new(edits, plan.input_len())?, left, left_members });
         }
     }
     plan_as(survey, removal, Layout::Preserve)
@@ -68,10 +70,12 @@ fn plan_as(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Res
             None => left.extend(sites_in(survey, removal, home)),
         }
     }
+    let (inside, left_members) = super::files::edits(survey, removal);
+    file.extend(inside);
     file.extend(stale(survey, removal, &file));
     left.sort_by_key(|&(site, _)| site);
     let input_len = document.input.len() as u64;
-    Ok(Planned { plan: Plan::new(file, input_len)?, left, ..Planned::default() })
+    Ok(Planned { plan: Plan::new(file, input_len)?, left, left_members })
 }
 
 /// The edits that make the stream of a packet shorter; nothing where its length cannot follow.
@@ -135,7 +139,7 @@ fn take_entries(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout, e
     }
 }
 
-fn blank(range: &Range<usize>) -> Edit {
+pub(super) fn blank(range: &Range<usize>) -> Edit {
     Edit::fill(range.start as u64..range.end as u64, b' ')
 }
 
@@ -159,16 +163,10 @@ fn remake(document: &Document<'_>, coded: &Coded, edits: Vec<Edit>) -> Result<Op
     let is_metadata = object.role == Role::Metadata;
     let Ok(cipher) = document.crypt.stream_cipher(object.id, is_metadata, coded.coding.exempt) else { return Ok(None) };
     let old = document.input.get(coded.data.clone()).unwrap_or_default();
-    let fit = |plain: &[u8]| match &cipher {
-        None => coded.coding.encode_exact(plain, old.len()),
-        Some(cipher) => cipher
-            .plain_lengths(old.len())
-            .find_map(|length| cipher.encrypt(&coded.coding.encode_exact(plain, length)?, old)),
-    };
     // Where no filler fits, white space at the end of the text changes how the code falls.
     let mut plain = plain;
     for _ in 0..24 {
-        if let Some(data) = fit(&plain) {
+        if let Some(data) = recode(coded.coding, cipher.as_ref(), &plain, old) {
             return Ok(Some(Edit::replace(coded.data.start as u64..coded.data.end as u64, data)));
         }
         if !coded.coding.flate {
@@ -177,6 +175,16 @@ fn remake(document: &Document<'_>, coded: &Coded, edits: Vec<Edit>) -> Result<Op
         plain.push(b' ');
     }
     Ok(None)
+}
+
+/// Codes `plain` in the length of `old`, as it was coded and encrypted.
+pub(super) fn recode(coding: Coding, cipher: Option<&Cipher>, plain: &[u8], old: &[u8]) -> Option<Vec<u8>> {
+    match cipher {
+        None => coding.encode_exact(plain, old.len()),
+        Some(cipher) => {
+            cipher.plain_lengths(old.len()).find_map(|length| cipher.encrypt(&coding.encode_exact(plain, length)?, old))
+        }
+    }
 }
 
 /// Blanks what the needles find where no reader looks.

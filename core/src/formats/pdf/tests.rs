@@ -22,24 +22,24 @@ const PACKET: &str = "<?xpacket begin=\"\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?><x:x
 
 /// Writes objects, then a classic table and a trailer, as often as it is told to save.
 #[derive(Default)]
-struct Writer {
-    bytes: Vec<u8>,
+pub(super) struct Writer {
+    pub(super) bytes: Vec<u8>,
     offsets: Vec<(u32, usize)>,
     previous: Option<usize>,
 }
 
 impl Writer {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { bytes: b"%PDF-1.7\n".to_vec(), ..Self::default() }
     }
 
-    fn object(&mut self, number: u32, body: &str) -> &mut Self {
+    pub(super) fn object(&mut self, number: u32, body: &str) -> &mut Self {
         self.offsets.push((number, self.bytes.len()));
         self.bytes.extend_from_slice(format!("{number} 0 obj\n{body}\nendobj\n").as_bytes());
         self
     }
 
-    fn stream(&mut self, number: u32, dict: &str, data: &[u8]) -> &mut Self {
+    pub(super) fn stream(&mut self, number: u32, dict: &str, data: &[u8]) -> &mut Self {
         self.offsets.push((number, self.bytes.len()));
         let head = format!("{number} 0 obj\n<< {dict} /Length {} >>\nstream\n", data.len());
         self.bytes.extend_from_slice(head.as_bytes());
@@ -48,7 +48,7 @@ impl Writer {
         self
     }
 
-    fn save(&mut self, trailer: &str) -> &mut Self {
+    pub(super) fn save(&mut self, trailer: &str) -> &mut Self {
         let start = self.bytes.len();
         let mut table = "xref\n0 1\n0000000000 65535 f \n".to_owned();
         for (number, offset) in self.offsets.drain(..) {
@@ -61,7 +61,7 @@ impl Writer {
         self
     }
 
-    fn catalog(&mut self) -> &mut Self {
+    pub(super) fn catalog(&mut self) -> &mut Self {
         self.object(1, "<< /Type /Catalog /Pages 2 0 R /Metadata 5 0 R >>")
             .object(2, "<< /Type /Pages /Kids [] /Count 0 >>")
     }
