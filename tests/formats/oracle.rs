@@ -220,6 +220,25 @@ pub(crate) fn pdf_streams(path: &Path) -> Result<Vec<u8>, String> {
     judge(&json!({"do": "streams", "path": path})).map(|answer| written(&answer))
 }
 
+/// Has `pikepdf` attach `files` to a PDF and put a picture on its first page, and maybe encrypt it.
+pub(crate) fn attach(path: &Path, files: &[&Path], picture: &Path, security: &str) -> Result<Vec<u8>, String> {
+    let to = scratch("pdf", &[]);
+    let to: &Path = &to;
+    let request =
+        json!({"do": "attach", "path": path, "files": files, "picture": picture, "security": security, "to": to});
+    judge(&request)?;
+    Ok(std::fs::read(to).unwrap())
+}
+
+/// A file in a PDF as `pikepdf` finds it: name, data in hex, and what the document says of its size and checksum.
+pub(crate) type Attachment = (String, String, Option<usize>, Option<String>);
+
+/// The attachments of a PDF, and its JPEG pictures.
+pub(crate) fn attachments(path: &Path) -> Result<Vec<Attachment>, String> {
+    let answer = judge(&json!({"do": "attachments", "path": path}))?;
+    Ok(serde_json::from_value(answer["files"].clone()).unwrap())
+}
+
 /// A message as `extract-msg` reads it.
 pub(crate) fn outlook(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "outlook", "path": path})).map(|mut answer| answer["seen"].take())

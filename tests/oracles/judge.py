@@ -13,6 +13,9 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "blanked", "path": P}                  -> {"ok": true, "to": Q}         a compound file without its content, in Q
   {"do": "elements", "path": P}                 -> {"ok": true, "elements": [...]} path and content hash of every XML element
   {"do": "book", "path": P}                     -> {"ok": true, "elements": [...]} the same of what describes an EPUB
+  {"do": "attach", "path": P, "files": [F, ...], "picture": J, "security": S, "to": Q}
+                                                -> {"ok": true}                  P with attachments and a picture, written to Q
+  {"do": "attachments", "path": P}              -> {"ok": true, "files": [...]}  name, data in hex, size and checksum of each
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -214,6 +217,39 @@ def streams_of(path):
     return target.name
 
 
+def attach(path, files, picture, security, to):
+    """Attachments, and a JPEG as a picture of the first page; encrypted with an empty password for opening if asked."""
+    with pikepdf.open(path) as pdf:
+        for file in files:
+            name = file.rsplit("/", 1)[-1]
+            pdf.attachments[name] = pikepdf.AttachedFileSpec(pdf, open(file, "rb").read(), filename=name)
+        with Image.open(picture) as image:
+            width, height = image.size
+        data = open(picture, "rb").read()
+        stream = pikepdf.Stream(pdf, data, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=width,
+                                Height=height, BitsPerComponent=8, ColorSpace=pikepdf.Name.DeviceRGB,
+                                Filter=pikepdf.Name.DCTDecode)
+        pdf.pages[0].add_resource(stream, pikepdf.Name.XObject)
+        settings = {"none": None, "rc4": (3, False), "aes128": (4, True), "aes256": (6, True)}[security]
+        encryption = settings and pikepdf.Encryption(owner="owner", user="", R=settings[0], aes=settings[1],
+                                                     metadata=settings[1])
+        pdf.save(to, encryption=encryption or False, object_stream_mode=pikepdf.ObjectStreamMode.generate,
+                 compress_streams=True)
+
+
+def attachments_of(path):
+    files = []
+    with pikepdf.open(path) as pdf:
+        for name, spec in pdf.attachments.items():
+            file = spec.get_file()
+            said = file.obj.get("/Params", {}).get("/CheckSum")
+            files.append([name, file.read_bytes().hex(), file.size, bytes(said).hex() if said is not None else None])
+        for thing in pdf.objects:
+            if isinstance(thing, pikepdf.Stream) and thing.get("/Filter") == "/DCTDecode":
+                files.append(["picture.jpg", bytes(thing.read_raw_bytes()).hex(), None, None])
+    return files
+
+
 def members_of(path):
     with zipfile.ZipFile(path) as archive:
         members = []
@@ -375,6 +411,11 @@ def answer(request):
         return {"elements": elements_of(path)}
     if request["do"] == "book":
         return {"elements": book_of(path)}
+    if request["do"] == "attach":
+        attach(request["path"], request["files"], request["picture"], request["security"], request["to"])
+        return {}
+    if request["do"] == "attachments":
+        return {"files": attachments_of(path)}
     if request["do"] == "members":
         return {"members": members_of(path)}
     raise ValueError(f"no such request: {request['do']}")
