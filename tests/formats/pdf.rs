@@ -94,7 +94,7 @@ fn stripped_alone(files: &[Attachment]) -> Vec<(String, String)> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn hex_byte(digits: &[u8]) -> u8 {

@@ -31,7 +31,7 @@ fn picture() -> Vec<u8> {
 }
 
 fn checksum(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A document with this attachment, coded so, and a picture under two filters.

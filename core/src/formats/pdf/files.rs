@@ -113,10 +113,10 @@ pub(super) fn find(document: &Document<'_>, mut names: Names) -> Vec<File> {
         let Some(data) = object.data.clone().filter(|data| object.role == Role::Other && !data.is_empty()) else {
             continue;
         };
-        let named = names.by_number.get(&object.id.number);
+        let spoken_of = names.by_number.get(&object.id.number);
         let body = document.input.get(object.body.clone()).unwrap_or_default();
         let says = |word: &[u8]| memmem::find(body, word).is_some();
-        if named.is_none() && !says(b"/EmbeddedFile") && !says(b"DCT") && !says(b"JPX") {
+        if spoken_of.is_none() && !says(b"/EmbeddedFile") && !says(b"DCT") && !says(b"JPX") {
             continue;
         }
         let Some(dict) = document.dict(object) else { continue };
@@ -124,13 +124,13 @@ pub(super) fn find(document: &Document<'_>, mut names: Names) -> Vec<File> {
             .get(document.input, b"Type")
             .is_some_and(|kind| super::value::is_name(document.input, &kind.range, b"EmbeddedFile"));
         let picture = Coding::of_picture(document.input, &dict);
-        let is_attachment = picture.is_none() && (named.is_some() || is_typed);
+        let is_attachment = picture.is_none() && (spoken_of.is_some() || is_typed);
         let coding = match picture {
             Some(coding) => coding,
             None if is_attachment => Coding::of(document.input, &dict),
             None => continue,
         };
-        let name = named.and_then(|name| name.as_deref()).map(text_string).filter(|name| !name.trim().is_empty());
+        let name = spoken_of.and_then(|name| name.as_deref()).map(text_string).filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| place_of(object.id));
         let said = params(document, &dict).and_then(|params| number(document, params.get(document.input, b"Size")?));
         let len = said.unwrap_or(0).max(data.len() as u64);
@@ -212,7 +212,10 @@ impl File {
         let old = document.input.get(self.data.clone())?;
         let mut edits = Vec::new();
         if coding.is_plain() && cipher.is_none() {
-            edits.extend(difference(self.data.start, old, new)?);
+            if old.len() != new.len() {
+                return None;
+            }
+            edits.extend(difference(self.data.start, old, new));
         } else {
             let coded = recode(coding, cipher.as_ref(), new, old)?;
             edits.push(Edit::replace(self.data.start as u64..self.data.end as u64, coded));
@@ -274,16 +277,13 @@ fn lengths(document: &Document<'_>, dict: &Dict, key: &[u8], len: usize) -> Vec<
     entries.filter_map(follow).collect()
 }
 
-/// The edit from `old`, which begins at byte `start`, to `new` of the same length: what differs.
-fn difference(start: usize, old: &[u8], new: &[u8]) -> Option<Option<Edit>> {
-    if old.len() != new.len() {
-        return None;
-    }
+/// The edit from `old`, which begins at byte `start`, to `new` of the same length: what differs, if anything does.
+fn difference(start: usize, old: &[u8], new: &[u8]) -> Option<Edit> {
     let pairs = || old.iter().zip(new);
-    let Some(first) = pairs().position(|(old, new)| old != new) else { return Some(None) };
+    let first = pairs().position(|(old, new)| old != new)?;
     let last = pairs().rposition(|(old, new)| old != new)? + 1;
     let with = new.get(first..last)?.to_vec();
-    Some(Some(Edit::replace((start + first) as u64..(start + last) as u64, with)))
+    Some(Edit::replace((start + first) as u64..(start + last) as u64, with))
 }
 
 /// `bytes` as a string token of exactly `len` bytes, white space behind it.
@@ -308,12 +308,11 @@ pub(super) fn edits(survey: &PdfSurvey<'_>, removal: &Removal<'_>) -> (Vec<Edit>
     let mut edits = Vec::new();
     let mut left = Vec::new();
     for (index, new) in removal.members {
-        match survey.files.get(*index).and_then(|file| file.edits(&survey.document, new)) {
-            Some(found) => edits.extend(found),
-            None => {
-                let reason = "the file inside cannot be coded in the place of the old one";
-                left.push((*index, Barrier::new(ErrorKind::Unsupported, reason)));
-            }
+        if let Some(found) = survey.files.get(*index).and_then(|file| file.edits(&survey.document, new)) {
+            edits.extend(found);
+        } else {
+            let reason = "the file inside cannot be coded in the place of the old one";
+            left.push((*index, Barrier::new(ErrorKind::Unsupported, reason)));
         }
     }
     (edits, left)
@@ -332,10 +331,9 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_edited() {
-        let edit = difference(10, b"abcdef", b"abXdYf").unwrap().unwrap();
+        let edit = difference(10, b"abcdef", b"abXdYf").unwrap();
         assert_eq!(edit.range, 12..15);
-        assert_eq!(difference(0, b"a", b"a"), Some(None));
-        assert_eq!(difference(0, b"a", b"ab"), None);
+        assert_eq!(difference(0, b"a", b"a"), None);
     }
 
     #[test]
