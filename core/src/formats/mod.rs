@@ -2,6 +2,7 @@
 
 mod eml;
 mod epub;
+mod html;
 mod jpeg;
 mod json;
 mod msg;
@@ -69,6 +70,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &pdf::Pdf,
     &rtf::Rtf,
     &eml::Eml,
+    &html::Html,
     &svg::Svg,
     &xmp::Xmp,
     &xml::Xml,

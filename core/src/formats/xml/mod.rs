@@ -18,7 +18,8 @@ pub(super) mod tests;
 
 use std::borrow::Cow;
 
-pub(super) use self::reader::{Flavour, read};
+pub(super) use self::office::property;
+pub(super) use self::reader::{Flavour, is_stale, read};
 pub(super) use self::root::root;
 use crate::containers::markup::Markup;
 use crate::error::Result;
@@ -43,9 +44,7 @@ impl Format for Xml {
     }
 
     fn sniff(&self, input: &[u8]) -> bool {
-        root(input).is_some_and(|root| {
-            (root.is_declared || root.tag.contains("xmlns")) && !root.local().eq_ignore_ascii_case("html")
-        })
+        root(input).is_some_and(|root| root.is_declared || root.tag.contains("xmlns"))
     }
 
     fn is_general(&self) -> bool {

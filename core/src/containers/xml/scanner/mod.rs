@@ -83,6 +83,12 @@ impl<'t> Scanner<'t> {
         self
     }
 
+    /// The same, with these namespaces in force.
+    pub(crate) fn declaring(mut self, namespaces: Vec<(&'t str, Cow<'t, str>)>) -> Self {
+        self.declarations.extend(namespaces);
+        self
+    }
+
     /// A scanner of the element at `position` alone, with the namespaces and entities that are in force here.
     pub(crate) fn of_element(&self, position: usize) -> Self {
         let declarations = self.declarations.clone();
