@@ -138,7 +138,7 @@ impl Lexer<'_> {
                 self.rest_is_blank("something follows a collection on its line")?;
                 Ok(flow.filter(|flow| flow.is_map).map_or(Body::Other, Body::Flow))
             }
-            Some(b'-') if self.is_space(1) => self.list(column),
+            Some(b'-') if self.is_dash() => self.list(column),
             _ if self.is_key()? => self.mapping(column),
             _ => {
                 self.open(None);
@@ -157,7 +157,8 @@ impl Lexer<'_> {
                 self.skip_spaces();
                 self.byte(0) == Some(b':') && self.is_space(1)
             }
-            Some(b'?') if self.is_space(1) => return Err(self.unknown_key()),
+            Some(b'?') if self.is_space(1) => true,
+            Some(b'-') if self.is_space(1) => false,
             Some(b'&' | b'*' | b'!') if self.plain_key() => {
                 self.go_to(start);
                 return Err(self.unknown_key());
@@ -179,7 +180,7 @@ impl Lexer<'_> {
             self.close_to(self.column(), 0);
             self.tokens(false)?;
             match self.next_content()? {
-                Some(next) if next > column || (next == column && self.byte(0) == Some(b'-') && self.is_space(1)) => {}
+                Some(next) if next > column || (next == column && self.is_dash()) => {}
                 Some(_) => return Err(self.malformed("something follows the list of a document")),
                 None => return Ok(Body::Other),
             }
@@ -220,19 +221,8 @@ impl Lexer<'_> {
 
     fn entry(&mut self, column: usize) -> Result<Entry> {
         let first_line = self.at - self.column();
-        if !self.is_key()? {
-            return Err(self.malformed("a key is missing"));
-        }
-        let start = self.at;
-        match self.byte(0) {
-            Some(b'"' | b'\'') => self.quoted()?,
-            _ => drop(self.plain_key()),
-        }
-        let key = start..start + self.text_between(start, self.at).trim_ascii_end().len();
-        if self.at - self.column() != first_line {
-            return Err(Error::malformed(start as u64, "a key of several lines"));
-        }
-        self.skip_spaces();
+        let is_explicit = self.is_question();
+        let key = if is_explicit { self.explicit_key(column)? } else { self.key_before_colon()? };
         self.at += 1;
         self.open(Some(column));
         self.content_end = self.at;
@@ -240,7 +230,7 @@ impl Lexer<'_> {
         self.skip_spaces();
         let mut value = (!self.is_line_end()).then_some(self.at);
         let is_list = value.is_none();
-        self.tokens(true)?;
+        self.tokens(!is_explicit)?;
         let mut end = self.at;
         loop {
             let line = self.position();
@@ -248,15 +238,21 @@ impl Lexer<'_> {
                 break;
             }
             let Some(at) = self.indent()? else { continue };
-            let is_item = is_list && at == column && self.byte(0) == Some(b'-') && self.is_space(1);
-            if at <= column && !is_item {
-                self.go_to(line);
-                break;
-            }
-            if self.is_comment() {
+            if at > column && self.is_comment() {
                 self.next_line();
                 end = self.at;
                 continue;
+            }
+            // A comment further left stands within the entry if more of that follows.
+            self.go_to(line);
+            let Some(at) = self.next_content()? else {
+                self.go_to(line);
+                break;
+            };
+            let is_item = is_list && at == column && self.is_dash();
+            if at <= column && !is_item {
+                self.go_to(line);
+                break;
             }
             value = value.or(Some(self.at));
             self.close_to(at, 1);
@@ -265,5 +261,58 @@ impl Lexer<'_> {
         }
         let value = value.map_or(colon..colon, |start| start..self.content_end.max(start));
         Ok(Entry { key, value, lines: first_line..self.without_blank_lines(first_line, end) })
+    }
+
+    /// The key that begins here, and goes to its colon.
+    fn key_before_colon(&mut self) -> Result<Range<usize>> {
+        if !self.is_key()? {
+            return Err(self.malformed("a key is missing"));
+        }
+        let start = self.position();
+        match self.byte(0) {
+            Some(b'"' | b'\'') => self.quoted()?,
+            _ => drop(self.plain_key()),
+        }
+        let key = start.at..start.at + self.text_between(start.at, self.at).trim_ascii_end().len();
+        if !self.is_on_line_of(start) {
+            return Err(Error::malformed(start.at as u64, "a key of several lines"));
+        }
+        self.skip_spaces();
+        Ok(key)
+    }
+
+    /// The key behind a question mark, as long keys are written, and goes to the colon on a line of its own.
+    fn explicit_key(&mut self, column: usize) -> Result<Range<usize>> {
+        let question = self.position();
+        self.at += 1;
+        self.skip_spaces();
+        let start = self.at;
+        match self.byte(0) {
+            Some(b'"' | b'\'') => self.quoted()?,
+            Some(byte) if !b"&*!|>[{%@`,]}#-?:\r\n".contains(&byte) && !self.plain_key() => self.skip_to_line_end(),
+            _ => return Err(self.unknown_key()),
+        }
+        let key = start..start + self.text_between(start, self.at).trim_ascii_end().len();
+        self.skip_spaces();
+        if !self.is_line_end() || !self.is_on_line_of(question) {
+            return Err(self.unknown_key());
+        }
+        self.next_line();
+        let is_followed = self.next_content()? == Some(column) && self.byte(0) == Some(b':') && self.is_space(1);
+        if is_followed { Ok(key) } else { Err(self.unknown_key()) }
+    }
+
+    fn is_question(&self) -> bool {
+        self.byte(0) == Some(b'?') && self.is_space(1)
+    }
+
+    fn is_dash(&self) -> bool {
+        self.byte(0) == Some(b'-') && self.is_space(1)
+    }
+
+    fn skip_to_line_end(&mut self) {
+        while !self.is_line_end() {
+            self.at += 1;
+        }
     }
 }

@@ -41,6 +41,11 @@ impl<'a> Lexer<'a> {
         (self.at, self.line) = (position.at, position.line);
     }
 
+    /// Whether the line has not ended since.
+    pub(super) fn is_on_line_of(&self, position: Position) -> bool {
+        self.line == position.line
+    }
+
     /// The byte at a distance from here; nothing at the end.
     pub(super) fn byte(&self, ahead: usize) -> Option<u8> {
         let at = self.at + ahead;

@@ -69,6 +69,23 @@ fn entries_go_with_all_of_their_lines() {
 }
 
 #[test]
+fn comments_at_the_margin_stand_within_an_entry() {
+    let text = "list:\n# about a\n\n- a\n# about b\n- b\nmap:\n  x: 1\n# about y\n  y: 2\n# about id\nid: 1\n# last\n";
+    let keys: Vec<_> = sites(&Yaml, text).into_iter().map(|site| site.key).collect();
+    assert_eq!(keys, ["list", "map", "id"]);
+    assert_eq!(stripped("a.yaml", text, "map")[1], text.replace("map:\n  x: 1\n# about y\n  y: 2\n", ""));
+    assert_eq!(stripped("a.yaml", text, "id")[1], text.replace("id: 1\n", ""));
+}
+
+#[test]
+fn long_keys_stand_behind_a_question_mark() {
+    let text = "a: 1\n? id # c\n:  - 2\n   - 3\n? 'b c'\n: x\n";
+    assert_eq!(values(&Yaml, text)[2].0, "yaml:b c");
+    assert_eq!(stripped("a.yaml", text, "id")[1], "a: 1\n? 'b c'\n: x\n");
+    assert_eq!(stripped("a.yaml", text, "b c")[1], "a: 1\n? id # c\n:  - 2\n   - 3\n");
+}
+
+#[test]
 fn the_last_entry_leaves_an_empty_mapping() {
     assert_eq!(stripped("a.yaml", "id: long\n", "id"), ["{}      \n", "{}\n"]);
     assert_eq!(
@@ -165,7 +182,8 @@ fn data_goes_by_its_name_only() {
 #[test]
 fn what_is_not_known_is_refused_where_it_stands() {
     for (text, at) in [
-        ("a: 1\n? b\n: c\n", 5),
+        ("a: 1\n? [b]\n: c\n", 7),
+        ("a: 1\n? b\nc: 1\n", 9),
         ("&a b: c\n", 0),
         ("a: 1\n*a : c\n", 5),
         ("--- text\n", 4),
@@ -190,6 +208,6 @@ fn what_is_not_known_is_refused_where_it_stands() {
     ] {
         assert_eq!(refusal(text), (ErrorKind::Malformed, Some(at)), "{text:?}");
     }
-    assert_eq!(refusal("\u{feff}a: 1\n? b\n").1, Some(8));
+    assert_eq!(refusal("\u{feff}a: 1\n*b : 1\n").1, Some(8));
     assert_eq!(refusal(&format!("a: {}", "[".repeat(300))).0, ErrorKind::LimitExceeded);
 }
