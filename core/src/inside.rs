@@ -106,8 +106,13 @@ struct Inner {
     sites: Range<usize>,
 }
 
-/// Sites of the whole that stay, with the reason.
-type Stays = Vec<(usize, Barrier)>;
+/// A member without the chosen sites.
+struct Stripped {
+    data: Vec<u8>,
+    /// Sites of the whole that stay, with the reason.
+    left: Vec<(usize, Barrier)>,
+    notes: Vec<String>,
+}
 
 impl Deep<'_> {
     /// Takes in what stands inside the members.
@@ -174,15 +179,17 @@ impl Deep<'_> {
     }
 
     /// The new data of the member that `inner` is, without the chosen sites, and those of them that stay.
-    fn strip(&self, inner: &Inner, removal: &Removal<'_>, layout: Layout) -> Result<(Vec<u8>, Stays)> {
+    fn strip(&self, inner: &Inner, removal: &Removal<'_>, layout: Layout) -> Result<Stripped> {
         let own: Vec<usize> = removal.sites.iter().filter(|site| inner.sites.contains(site)).copied().collect();
         let sites: Vec<usize> = own.iter().map(|site| site - inner.sites.start).collect();
         let bytes = self.outer.member(inner.member)?;
         let survey = self.reach.deeper().survey(inner.format, &bytes)?;
-        let removal = Removal { sites: &sites, members: &[], needles: removal.needles };
+        let removal = Removal { sites: &sites, members: &[], ..*removal };
         let planned = survey.plan(&removal, layout)?;
         let left = planned.left.into_iter().map(|(site, barrier)| (site + inner.sites.start, barrier)).collect();
-        Ok((planned.plan.apply(&bytes)?, left))
+        let (place, _) = self.place(inner);
+        let notes = planned.notes.iter().map(|note| join_inside(place, note)).collect();
+        Ok(Stripped { data: planned.plan.apply(&bytes)?, left, notes })
     }
 }
 
@@ -210,17 +217,19 @@ impl Survey for Deep<'_> {
         let own = self.outer.findings().sites.len();
         let outside = removal.sites.get(..removal.sites.partition_point(|site| *site < own)).unwrap_or_default();
         let mut members = Vec::new();
-        let mut left = Vec::new();
+        let (mut left, mut notes) = (Vec::new(), Vec::new());
         for inner in &self.inner {
             if removal.sites.iter().any(|site| inner.sites.contains(site)) {
-                let (data, stays) = self.strip(inner, removal, self.outer.member_layout(layout))?;
-                members.push((inner.member, data));
-                left.extend(stays);
+                let mut stripped = self.strip(inner, removal, self.outer.member_layout(layout))?;
+                members.push((inner.member, stripped.data));
+                left.append(&mut stripped.left);
+                notes.append(&mut stripped.notes);
             }
         }
-        let outer = Removal { sites: outside, members: &members, needles: removal.needles };
+        let outer = Removal { sites: outside, members: &members, ..*removal };
         let mut planned = self.outer.plan(&outer, layout)?;
         planned.left.extend(left);
+        planned.notes.extend(notes);
         for (member, barrier) in std::mem::take(&mut planned.left_members) {
             let inner = self.inner.iter().filter(|inner| inner.member == member);
             let stays = inner.flat_map(|inner| inner.sites.clone()).filter(|site| removal.takes(*site));

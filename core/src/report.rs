@@ -123,6 +123,8 @@ pub struct Report {
     /// Sites that no rule chose and that went with a removed one, because they only say more of it, as `address at
     /// place`.
     pub followed: Vec<String>,
+    /// What else is worth knowing of the result: parts that became empty and had to stay.
+    pub notes: Vec<String>,
     /// Length of the input in bytes.
     pub bytes_in: u64,
     /// Length of the result in bytes; of the input when there is no result.
@@ -149,6 +151,7 @@ impl Report {
             left: Vec::new(),
             copies: Vec::new(),
             followed: Vec::new(),
+            notes: Vec::new(),
             bytes_in,
             bytes_out: bytes_in,
             proof: Proof::default(),

@@ -169,6 +169,8 @@ pub struct Removal<'r> {
     pub sites: &'r [usize],
     /// New data of members, by their index in [`Survey::members`], ascending.
     pub members: &'r [(usize, Vec<u8>)],
+    /// Whether parts that become empty go too, where a format can do without them.
+    pub prunes: bool,
     /// Every spelling of the removed keys and values, for stale copies in slack.
     pub needles: &'r Needles,
 }
@@ -176,7 +178,7 @@ pub struct Removal<'r> {
 impl<'r> Removal<'r> {
     /// The removal of these sites, which leaves every member as it is.
     pub fn new(sites: &'r [usize], needles: &'r Needles) -> Self {
-        Self { sites, members: &[], needles }
+        Self { sites, members: &[], prunes: false, needles }
     }
 
     /// Whether the site with this index goes.
@@ -194,11 +196,13 @@ pub struct Planned {
     pub left: Vec<(usize, Barrier)>,
     /// Members of the removal that keep their data, with the reason.
     pub left_members: Vec<(usize, Barrier)>,
+    /// What people should know of the result besides: parts that are empty and stay.
+    pub notes: Vec<String>,
 }
 
 impl From<Plan> for Planned {
     fn from(plan: Plan) -> Self {
-        Self { plan, left: Vec::new(), left_members: Vec::new() }
+        Self { plan, left: Vec::new(), left_members: Vec::new(), notes: Vec::new() }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::selector::Selector;
 
 /// Settings of an [`Engine`]. Every one has a default but the labels, of which there must be at least one.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct EngineBuilder {
     take: Vec<Take>,
     keep: Vec<String>,
@@ -20,6 +21,7 @@ pub struct EngineBuilder {
     allow_signed: bool,
     allow_partial: bool,
     inside: Inside,
+    prune_empty: bool,
     limits: Limits,
 }
 
@@ -104,6 +106,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Takes out whole parts that become empty, with what names them: the custom properties and the sensitivity labels
+    /// of an office package. Such a result is shorter, whatever the layout. Default false.
+    #[must_use]
+    pub fn prune_empty(mut self, prune: bool) -> Self {
+        self.prune_empty = prune;
+        self
+    }
+
     /// Bounds on what one file may cost.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -138,6 +148,7 @@ impl EngineBuilder {
             allow_signed: self.allow_signed,
             allow_partial: self.allow_partial,
             inside: self.inside,
+            prune_empty: self.prune_empty,
             limits: self.limits,
         })
     }

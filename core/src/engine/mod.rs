@@ -51,6 +51,7 @@ pub struct Engine {
     allow_signed: bool,
     allow_partial: bool,
     inside: Inside,
+    prune_empty: bool,
     limits: Limits,
 }
 
@@ -163,12 +164,13 @@ impl Engine {
             return Ok(self.keep_bytes(report, source, findings, blocked, attached));
         }
 
-        let Removed { payload, hits, mut left } = self.remove(format, source, survey.as_ref(), &removable)?;
+        let Removed { payload, hits, mut left, notes } = self.remove(format, source, survey.as_ref(), &removable)?;
         let (residue, copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
         let is_left = |site: &usize| left.binary_search_by_key(site, |(site, _)| *site).is_ok();
         let is_all_left = chosen.iter().all(is_left) && attached.detached.is_empty();
+        report.notes = notes;
         report.followed = followed(findings, &removable, &chosen, &left);
         left.extend(attached.left);
         report.outcome = if is_all_left { Outcome::Refused } else { Outcome::Stripped };
@@ -222,12 +224,13 @@ impl Engine {
     fn remove(&self, format: &dyn Format, source: Source, survey: &dyn Survey, removable: &[usize]) -> Result<Removed> {
         let findings = survey.findings();
         let mut needles = needles_for(findings, removable);
-        let planned = survey.plan(&Removal::new(removable, &needles), self.layout)?;
+        let planned =
+            survey.plan(&Removal { prunes: self.prune_empty, ..Removal::new(removable, &needles) }, self.layout)?;
         let mut removed = removable.to_vec();
         removed.retain(|site| !planned.left.iter().any(|(left, _)| left == site));
         if removed.is_empty() {
             let payload = Payload::new(source.clone(), Plan::identity(source.len()));
-            return Ok(Removed { payload, hits: Vec::new(), left: planned.left });
+            return Ok(Removed { payload, hits: Vec::new(), left: planned.left, notes: Vec::new() });
         }
         if removed.len() < removable.len() {
             needles = needles_for(findings, &removed);
@@ -241,7 +244,7 @@ impl Engine {
         let reach = Reach::new(&self.limits, self.inside, &budget);
         let hits = verify(format, &reach, &view, findings, &removed, &needles, self.proof)?;
         drop(view);
-        Ok(Removed { payload, hits, left: planned.left })
+        Ok(Removed { payload, hits, left: planned.left, notes: planned.notes })
     }
 
     /// Splits chosen sites into those that a barrier keeps, and the others.
@@ -306,6 +309,7 @@ struct Removed {
     payload: Payload,
     hits: Vec<Hit>,
     left: Vec<(usize, Barrier)>,
+    notes: Vec<String>,
 }
 
 fn format_of(source: &Source) -> Result<&'static dyn Format> {

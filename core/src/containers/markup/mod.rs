@@ -199,7 +199,7 @@ impl Survey for Markup<'_> {
                 left_members.push((*index, Barrier::new(ErrorKind::Unsupported, reason)));
             }
         }
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left: Vec::new(), left_members })
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left_members, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

@@ -90,7 +90,7 @@ impl Survey for OutlineFile<'_> {
                 Err(barrier) => left_members.push((*index, barrier)),
             }
         }
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left: Vec::new(), left_members })
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left_members, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

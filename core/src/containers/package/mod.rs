@@ -5,6 +5,7 @@
 
 mod comments;
 mod names;
+mod prune;
 mod signatures;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ pub(crate) use names::normal;
 pub(crate) use signatures::Signatures;
 
 use self::comments::Comment;
+use self::prune::{Prunable, Pruned, is_narrow};
 use super::Carrier;
 use super::xml::{self, Labels};
 use super::zip::{Archive, Change, Entry, Request};
@@ -73,6 +75,7 @@ pub(crate) struct Package<'a> {
     files: Vec<usize>,
     /// Why such members must not be edited.
     seals: HashMap<usize, Barrier>,
+    prunable: Prunable,
 }
 
 impl<'a> Package<'a> {
@@ -89,6 +92,7 @@ impl<'a> Package<'a> {
             comments: Vec::new(),
             files: Vec::new(),
             seals: HashMap::new(),
+            prunable: Prunable::default(),
         })
     }
 
@@ -206,8 +210,7 @@ impl<'a> Package<'a> {
             let bytes = part.bytes(&self.archive, self.limits)?;
             let data = Plan::new(part.labels.edits(&chosen, part_layout)?, bytes.len() as u64)?.apply(&bytes)?;
             // White space may follow the root element.
-            let is_narrow = part.labels.encoding.encode(" ").is_some_and(|space| space.len() == 1);
-            let spaces_at = is_narrow.then_some(data.len());
+            let spaces_at = is_narrow(part.labels.encoding).then_some(data.len());
             changes.push(Change { entry: part.entry, data, spaces_at });
         }
         let files = removal.members.iter().filter_map(|(index, data)| Some((*self.files.get(*index)?, data)));
@@ -266,13 +269,17 @@ impl Survey for Package<'_> {
     }
 
     fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
-        let changes = self.changes(removal, layout)?;
+        let mut changes = self.changes(removal, layout)?;
+        let Pruned { members: removed, notes } =
+            if removal.prunes { self.prune(&mut changes) } else { Pruned::default() };
         let mut stale = self.archive.stale(removal.needles, self.limits)?;
         for comment in &self.comments {
             stale.extend(comment.stale(removal.sites)?);
         }
-        let request = Request { changes: &changes, stale: &stale, layout, growth_hint: self.growth_hint };
-        Ok(Plan::new(self.archive.edits(&request)?, self.input_len)?.into())
+        let growth_hint = self.growth_hint;
+        let request = Request { changes: &changes, removed: &removed, stale: &stale, layout, growth_hint };
+        let plan = Plan::new(self.archive.edits(&request)?, self.input_len)?;
+        Ok(Planned { notes, ..plan.into() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

@@ -73,6 +73,11 @@ impl Signatures {
         if is_signature { Ok(()) } else { Err(Error::unsupported("a signature part without a signature")) }
     }
 
+    /// Whether nothing is signed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.relationships.is_empty()
+    }
+
     /// Whether a signature lists `part` or one of its relationships, given as pairs of id and type.
     pub(crate) fn covers<'r>(&self, part: &str, mut relationships: impl Iterator<Item = (&'r str, &'r str)>) -> bool {
         self.parts.contains(part)

@@ -36,6 +36,8 @@ pub struct Change {
 pub struct Request<'r> {
     /// Members with new data, each at most once.
     pub changes: &'r [Change],
+    /// Members that go, ascending, none of them changed; each must be free of an [`obstacle`](Archive::obstacle).
+    pub removed: &'r [usize],
     /// Ranges to clear, as [`Archive::stale`] finds them.
     pub stale: &'r [Stale],
     /// Whether records keep their length.
@@ -86,11 +88,12 @@ impl Archive<'_> {
         for change in request.changes {
             records.push(self.record(change, request, &stale)?);
         }
+        let removed = self.records(request.removed);
         let resized = |record: &Record| record.bytes.len() as u64 != record.range.end - record.range.start;
         let cuts = |stale: &Stale| request.layout == Layout::Compact && stale.kind == StaleKind::Gap;
-        let moves = records.iter().any(resized) || stale.iter().any(|stale| cuts(stale));
+        let moves = !removed.is_empty() || records.iter().any(resized) || stale.iter().any(|stale| cuts(stale));
 
-        let mut edits = Vec::new();
+        let mut edits: Vec<Edit> = removed.iter().cloned().map(Edit::delete).collect();
         let mut patches = Vec::new();
         let mut comment_len = self.end.comment.end - self.end.comment.start;
         let mut edited: Vec<_> = records.iter().map(|record| self.local_range(record.entry)).collect();
@@ -99,6 +102,7 @@ impl Archive<'_> {
             let after = edited.partition_point(|range| range.start <= stale.range.start);
             let before = after.checked_sub(1).and_then(|index| edited.get(index));
             match stale.kind {
+                _ if removed.iter().any(|gone| gone.start < stale.range.end && stale.range.start < gone.end) => {}
                 // Zeroed in the new record.
                 _ if before.is_some_and(|range| stale.range.start < range.end) => {}
                 StaleKind::Gap if cuts(stale) => edits.push(Edit::delete(stale.range.clone())),
@@ -121,10 +125,44 @@ impl Archive<'_> {
         }
         edits.extend(records.into_iter().map(|record| Edit::replace(record.range, record.bytes)));
         if moves {
-            self.shift_offsets(&edits, &mut patches)?;
+            self.shift_offsets(&edits, request.removed, &mut patches)?;
         }
-        edits.extend(self.joined(patches));
+        if !removed.is_empty() {
+            self.recount(request.removed, &mut patches);
+        }
+        edits.extend(self.joined(patches, &removed));
         Ok(edits)
+    }
+
+    /// The local records of members and their records in the directory.
+    fn records(&self, members: &[usize]) -> Vec<Range<u64>> {
+        let both = |entry: &Entry| [entry.range(), entry.record..entry.record_end()];
+        members.iter().filter_map(|entry| self.entries.get(*entry)).flat_map(both).collect()
+    }
+
+    /// The new number of members and length of the directory.
+    fn recount(&self, removed: &[usize], patches: &mut Vec<Patch>) {
+        let count = (self.entries.len() - removed.len()) as u64;
+        let gone = removed.iter().filter_map(|entry| self.entries.get(*entry));
+        let gone: u64 = gone.map(|entry| entry.record_end() - entry.record).sum();
+        let len = self.directory.end - self.directory.start - gone;
+        let at = self.end.record;
+        for (field, bytes) in [
+            (8, (count as u16).to_le_bytes().to_vec()),
+            (10, (count as u16).to_le_bytes().to_vec()),
+            (12, (len as u32).to_le_bytes().to_vec()),
+        ] {
+            let old = self.bytes(at + field..at + field + bytes.len() as u64);
+            // Saturated fields stand in the record of ZIP64.
+            if self.end.zip64.is_none() || !old.iter().all(|&byte| byte == 0xff) {
+                patches.push(Patch { at: at + field, bytes });
+            }
+        }
+        if let Some((range, _)) = &self.end.zip64 {
+            for (field, value) in [(24, count), (32, count), (40, len)] {
+                patches.push(Patch { at: range.start + field, bytes: value.to_le_bytes().to_vec() });
+            }
+        }
     }
 
     /// Whether a range is of the archive comment, behind which nothing counts offsets.
@@ -267,11 +305,11 @@ impl Archive<'_> {
     }
 
     /// The new offsets of members, directory and ZIP64 end record, after edits that change lengths.
-    fn shift_offsets(&self, edits: &[Edit], patches: &mut Vec<Patch>) -> Result<()> {
+    fn shift_offsets(&self, edits: &[Edit], removed: &[usize], patches: &mut Vec<Patch>) -> Result<()> {
         let shift = Shift::of(edits);
-        for entry in &self.entries {
+        for (index, entry) in self.entries.iter().enumerate() {
             let header = shift.apply(entry.header);
-            if header == entry.header {
+            if header == entry.header || removed.contains(&index) {
                 continue;
             }
             let bytes = self.bytes(entry.record..entry.record + super::RECORD_LEN);
@@ -296,8 +334,10 @@ impl Archive<'_> {
         Ok(())
     }
 
-    /// Patches as edits, close ones joined, those that change nothing left out.
-    fn joined(&self, mut patches: Vec<Patch>) -> Vec<Edit> {
+    /// Patches as edits, close ones joined unless something between them is removed, those that change nothing left
+    /// out.
+    fn joined(&self, mut patches: Vec<Patch>, removed: &[Range<u64>]) -> Vec<Edit> {
+        let parted = |from: u64, to: u64| removed.iter().any(|gone| from <= gone.start && gone.end <= to);
         patches.retain(|patch| self.bytes(patch.at..patch.at + patch.bytes.len() as u64) != patch.bytes);
         patches.sort_by_key(|patch| patch.at);
         let mut edits = Vec::new();
@@ -305,7 +345,10 @@ impl Archive<'_> {
         let close = |patch: Patch| Edit::replace(patch.at..patch.at + patch.bytes.len() as u64, patch.bytes);
         for patch in patches {
             match &mut open {
-                Some(last) if patch.at < last.at + last.bytes.len() as u64 + JOINED => {
+                Some(last)
+                    if patch.at < last.at + last.bytes.len() as u64 + JOINED
+                        && !parted(last.at + last.bytes.len() as u64, patch.at) =>
+                {
                     let position = (patch.at - last.at) as usize;
                     let end = last.at + last.bytes.len() as u64;
                     last.bytes.extend_from_slice(self.bytes(end..patch.at.max(end)));

@@ -113,6 +113,11 @@ impl Entry {
         start..start + u64::from(self.comment_len)
     }
 
+    /// The end of the directory record.
+    fn record_end(&self) -> u64 {
+        self.comment_range().end
+    }
+
     fn local_extra_range(&self) -> Range<u64> {
         self.header + LOCAL_LEN + u64::from(self.name_len)..self.data().start
     }

@@ -232,7 +232,7 @@ proptest! {
             })
             .collect();
         let layout = if compact { Layout::Compact } else { Layout::Preserve };
-        let request = Request { changes: &changes, stale: &[], layout, growth_hint };
+        let request = Request { changes: &changes, removed: &[], stale: &[], layout, growth_hint };
         let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
         let output = plan.apply(&bytes).unwrap();
         prop_assert_eq!(plan.keeps_length(), plan.edits().iter().all(crate::plan::Edit::keeps_length));
@@ -269,7 +269,7 @@ proptest! {
                 .map(|entry| Change { entry, data: b"<a/>".to_vec(), spaces_at: None })
                 .collect();
             for change in &changes {
-                let request = Request { changes: std::slice::from_ref(change), stale: &[], layout: Layout::Preserve, growth_hint: true };
+                let request = Request { changes: std::slice::from_ref(change), removed: &[], stale: &[], layout: Layout::Preserve, growth_hint: true };
                 if let Ok(edits) = archive.edits(&request) {
                     Plan::new(edits, len as u64).unwrap();
                 }
@@ -283,7 +283,7 @@ proptest! {
 fn one_change(bytes: &[u8], data: &[u8], layout: Layout, growth_hint: bool) -> (Vec<u8>, bool) {
     let archive = Archive::parse(bytes, &limits()).unwrap();
     let changes = [Change { entry: 0, data: data.to_vec(), spaces_at: None }];
-    let request = Request { changes: &changes, stale: &[], layout, growth_hint };
+    let request = Request { changes: &changes, removed: &[], stale: &[], layout, growth_hint };
     let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
     (plan.apply(bytes).unwrap(), plan.keeps_length())
 }
@@ -362,7 +362,7 @@ fn stale_copies_are_found_and_cleared() {
     let changes = [Change { entry: 0, data: b"A".to_vec(), spaces_at: None }];
     for layout in [Layout::Preserve, Layout::Compact] {
         for changes in [&changes[..], &[]] {
-            let request = Request { changes, stale: &stale, layout, growth_hint: true };
+            let request = Request { changes, removed: &[], stale: &stale, layout, growth_hint: true };
             let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
             let output = plan.apply(&bytes).unwrap();
             assert_eq!(output.len() < bytes.len(), layout == Layout::Compact);
@@ -392,7 +392,7 @@ fn of_what_stands_before_an_archive_only_the_data_of_old_members_is_cleared() {
     let data = 15 + LOCAL_LEN + 7;
     assert_eq!(stale.len(), 1);
     assert_eq!((stale[0].range.start, stale[0].kind), (data, StaleKind::Prefix));
-    let request = Request { changes: &[], stale: &stale, layout: Layout::Compact, growth_hint: false };
+    let request = Request { changes: &[], removed: &[], stale: &stale, layout: Layout::Compact, growth_hint: false };
     let plan = Plan::new(archive.edits(&request).unwrap(), bytes.len() as u64).unwrap();
     let output = plan.apply(&bytes).unwrap();
     assert_eq!(output[..data as usize], bytes[..data as usize]);

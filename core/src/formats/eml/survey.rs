@@ -189,7 +189,7 @@ impl Survey for Mail<'_> {
         }
         edits.extend(self.stale(removal.needles));
         edits.extend(self.recount(&edits));
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left, left_members: Vec::new() })
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

@@ -22,6 +22,8 @@ mod package;
 mod parts;
 mod properties;
 #[cfg(test)]
+mod prune_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use parts::{custom_xml, single};

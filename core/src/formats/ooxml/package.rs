@@ -49,6 +49,9 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
     let listing = members.extract_if(.., |(_, role)| *role == Role::Signature).map(|(entry, _)| entry);
     let signatures = Signatures::read(&mut package, listing, limits)?;
     members.sort_by_key(|(entry, _)| package.offset(*entry));
+    let prunable = members.iter().filter(|(_, role)| matches!(role, Role::Custom | Role::LabelInfo));
+    let is_signed = "a signature may list the relationship that names it";
+    package.may_prune(prunable.map(|(entry, _)| *entry), (!signatures.is_empty()).then_some(is_signed));
     for (entry, role) in members {
         let part = normal(&String::from_utf8_lossy(package.archive().name(entry)));
         // Custom XML may be of any size: one item too large must not close the package.

@@ -20,10 +20,10 @@ use crate::survey::{Findings, Kind, Scope};
 
 use super::Ooxml;
 
-const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006";
+pub(super) const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006";
 const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
 
-fn properties(list: &[(&str, &str)]) -> String {
+pub(super) fn properties(list: &[(&str, &str)]) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n<Properties \
          xmlns=\"{OFFICE}/custom-properties\" xmlns:vt=\"{OFFICE}/docPropsVTypes\">"
@@ -39,7 +39,7 @@ fn properties(list: &[(&str, &str)]) -> String {
     text + "</Properties>"
 }
 
-fn relationships(list: &[(&str, &str)]) -> String {
+pub(super) fn relationships(list: &[(&str, &str)]) -> String {
     let mut text =
         String::from("<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">");
     for (index, (kind, target)) in list.iter().enumerate() {
@@ -48,7 +48,7 @@ fn relationships(list: &[(&str, &str)]) -> String {
     text + "</Relationships>"
 }
 
-fn types(overrides: &[(&str, &str)]) -> String {
+pub(super) fn types(overrides: &[(&str, &str)]) -> String {
     let mut text = String::from(
         "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">\
          <Default Extension=\"xml\" ContentType=\"application/xml\"/>",

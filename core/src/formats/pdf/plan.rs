@@ -21,10 +21,10 @@ type Edits = BTreeMap<Home, Vec<Edit>>;
 
 pub(super) fn plan(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
     if layout == Layout::Compact && compact::applies(survey) {
-        let Planned { plan, left, left_members } = plan_as(survey, removal, Layout::Compact)?;
+        let Planned { plan, left, left_members, .. } = plan_as(survey, removal, Layout::Compact)?;
         if let Some(followers) = compact::follow(&survey.document, plan.edits()) {
             let edits = plan.edits().iter().cloned().chain(followers).collect();
-            return Ok(Planned { plan: Plan::new(edits, plan.input_len())?, left, left_members });
+            return Ok(Planned { plan: Plan::new(edits, plan.input_len())?, left, left_members, ..Planned::default() });
         }
     }
     plan_as(survey, removal, Layout::Preserve)
@@ -75,7 +75,7 @@ fn plan_as(survey: &PdfSurvey<'_>, removal: &Removal<'_>, layout: Layout) -> Res
     file.extend(stale(survey, removal, &file));
     left.sort_by_key(|&(site, _)| site);
     let input_len = document.input.len() as u64;
-    Ok(Planned { plan: Plan::new(file, input_len)?, left, left_members })
+    Ok(Planned { plan: Plan::new(file, input_len)?, left, left_members, ..Planned::default() })
 }
 
 /// The edits that make the stream of a packet shorter; nothing where its length cannot follow.

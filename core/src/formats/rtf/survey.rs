@@ -101,7 +101,7 @@ impl Survey for Document<'_> {
                 edits.push(Edit::fill(range.start as u64..range.end as u64, b'\n'));
             }
         }
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left: Vec::new(), left_members })
+        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left_members, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
