@@ -145,7 +145,12 @@ impl Deep<'_> {
         let bytes = self.outer.member(index)?;
         let Some(format) = detect(&bytes, extension) else { return Ok(()) };
         let reach = self.reach.deeper();
-        let survey = reach.survey(format, &bytes).map_err(|error| Error::new(error.kind(), error.reason().clone()))?;
+        let survey = match reach.survey(format, &bytes) {
+            Ok(survey) => survey,
+            // Only its name says that it is of a known format.
+            Err(_) if detect(&bytes, None).is_none() => return Ok(()),
+            Err(error) => return Err(Error::new(error.kind(), error.reason().clone())),
+        };
         let found = survey.findings();
         let over_file = found.guards.iter().find(|guard| guard.scope == Scope::File).map(|guard| &guard.barrier);
         let barrier = member.barrier.as_ref().or(over_file);

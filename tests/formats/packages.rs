@@ -15,6 +15,8 @@ pub(crate) struct Look {
     unzip: bool,
     seven_zip: bool,
     content: Result<serde_json::Value, String>,
+    /// Custom properties by name, where the library knows of any.
+    custom: Vec<(String, String)>,
     members: Result<Vec<(String, String)>, String>,
 }
 
@@ -22,10 +24,13 @@ impl Judge for Readers {
     type Look = Look;
 
     fn look(path: &Path, _: &[u8]) -> Look {
+        let mut seen = oracle::open(path);
+        let custom = seen.as_mut().map(|seen| seen["custom"].take()).ok();
         Look {
             unzip: oracle::accepts("unzip", &["-tqq"], path),
             seven_zip: oracle::accepts("7z", &["t"], path),
-            content: oracle::open(path).map(|mut seen| seen["content"].take()),
+            content: seen.map(|mut seen| seen["content"].take()),
+            custom: custom.and_then(|custom| serde_json::from_value(custom).ok()).unwrap_or_default(),
             members: oracle::zip_members(path),
         }
     }
@@ -42,6 +47,11 @@ impl Judge for Readers {
             (Ok(before), Ok(after)) if before != after => complaints.push("a library sees other content".into()),
             (Ok(_), Err(error)) => complaints.push(format!("a library refuses it: {error}")),
             _ => {}
+        }
+        let is_gone = |name: &str| removed.iter().any(|site| site.address == format!("custom:{name}"));
+        let kept: Vec<_> = input.custom.iter().filter(|(name, _)| !is_gone(name)).collect();
+        if kept != output.custom.iter().collect::<Vec<_>>() {
+            complaints.push(format!("a library sees {:?}, not {kept:?}", output.custom));
         }
         let (Ok(before), Ok(after)) = (&input.members, &output.members) else { return complaints };
         if before.len() != after.len() {

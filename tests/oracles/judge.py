@@ -83,11 +83,24 @@ def open_pptx(path):
 
 def open_xlsx(path):
     book = openpyxl.load_workbook(path)
-    custom = {prop.name: str(prop.value) for prop in book.custom_doc_props.props}
+    custom = [[prop.name, str(prop.value)] for prop in book.custom_doc_props.props]
     # Array formulas are objects, which print where they lie in memory.
     values = (cell.value for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
     cells = [str(getattr(value, "text", value)) for value in values]
     return {"custom": custom, "content": digest(cells)}
+
+
+def open_odf(path):
+    """User-defined properties, and the text."""
+    with zipfile.ZipFile(path) as package:
+        custom = []
+        if "meta.xml" in package.namelist():
+            meta = ElementTree.fromstring(package.read("meta.xml"))
+            name = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}"
+            for prop in meta.iter(name + "user-defined"):
+                custom.append([prop.get(name + "name"), "".join(prop.itertext())])
+        text = "".join(ElementTree.fromstring(package.read("content.xml")).itertext())
+        return {"custom": custom, "content": digest([text])}
 
 
 def open_pdf(path):
@@ -116,6 +129,8 @@ def open_rtf(path):
 
 
 OPENERS = {"rtf": open_rtf, "docx": open_docx, "docm": open_docx, "pptx": open_pptx, "xlsx": open_xlsx, "xlsm": open_xlsx,
+           "odt": open_odf, "ods": open_odf, "odp": open_odf, "odg": open_odf, "ott": open_odf, "ots": open_odf,
+           "otp": open_odf, "otg": open_odf, "odf": open_odf, "odc": open_odf, "odm": open_odf,
            "pdf": open_pdf, "jpg": open_image, "jpeg": open_image, "png": open_image}
 
 
