@@ -1,7 +1,9 @@
-//! XML, SVG and sidecars: every element that held no removed label is the same, the drawing looks the same.
+//! XML, SVG, HTML and sidecars: every element that held no removed label is the same, the drawing looks the same.
 
+use std::io::Read;
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use unlabel_core::Site;
 
 use crate::family::{self, Judge};
@@ -12,8 +14,8 @@ use crate::oracle;
 struct Look {
     /// Path and content of every element, as a parser that is not ours has them.
     elements: Result<Vec<(String, String)>, String>,
-    /// The pixels of a drawing.
-    pixels: Option<Result<String, String>>,
+    /// The picture that a drawing makes.
+    picture: Option<u64>,
 }
 
 struct Readers;
@@ -23,7 +25,7 @@ impl Judge for Readers {
 
     fn look(path: &Path, bytes: &[u8]) -> Look {
         let is_drawing = path.extension().is_some_and(|extension| extension.to_string_lossy().starts_with("svg"));
-        Look { elements: elements(path, bytes), pixels: is_drawing.then(|| oracle::pixels(path)) }
+        Look { elements: elements(path, bytes), picture: is_drawing.then(|| oracle::drawing(path)).flatten() }
     }
 
     fn has_tags(name: &str) -> bool {
@@ -36,15 +38,21 @@ impl Judge for Readers {
             (Ok(_), Err(error)) => vec![format!("it cannot be read any more: {error}")],
             _ => Vec::new(),
         };
-        if input.pixels != output.pixels {
+        if input.picture != output.picture {
             complaints.push("the drawing looks otherwise".to_owned());
         }
         complaints
     }
 }
 
-fn elements(path: &Path, _: &[u8]) -> Result<Vec<(String, String)>, String> {
-    oracle::elements(path)
+fn elements(path: &Path, bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut text = Vec::new();
+        MultiGzDecoder::new(bytes).read_to_end(&mut text).map_err(|error| error.to_string())?;
+        return oracle::elements(&oracle::scratch("svg", &text));
+    }
+    let is_page = path.extension().is_some_and(|extension| extension.to_string_lossy().contains("htm"));
+    if is_page { oracle::page(path) } else { oracle::elements(path) }
 }
 
 /// What is gone besides removed labels, and what is new. An element that holds labels changes with them.
@@ -82,6 +90,11 @@ fn labels_of_drawings_go_and_nothing_else_does() {
 #[test]
 fn labels_of_sidecars_go_and_nothing_else_does() {
     family::judge_all::<Readers>("other/xmp", &[]);
+}
+
+#[test]
+fn labels_of_xml_and_pages_go_and_nothing_else_does() {
+    family::judge_all::<Readers>("xml_html", &[]);
 }
 
 #[test]

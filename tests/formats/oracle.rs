@@ -269,6 +269,18 @@ pub(crate) fn package_elements(path: &Path) -> Result<Vec<(String, String)>, Str
     Ok(serde_json::from_value(answer["elements"].clone()).unwrap())
 }
 
+/// The same of an HTML page, as html5lib builds it.
+pub(crate) fn page(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let answer = judge(&json!({"do": "page", "path": path}))?;
+    Ok(serde_json::from_value(answer["elements"].clone()).unwrap())
+}
+
+/// The picture that librsvg draws, or nothing if it refuses the file.
+pub(crate) fn drawing(path: &Path) -> Option<u64> {
+    let output = run("rsvg-convert", &["-w", "160"], path);
+    output.status.success().then(|| hash(&output.stdout))
+}
+
 /// Name and content hash of every member of a ZIP, in directory order.
 pub(crate) fn zip_members(path: &Path) -> Result<Vec<(String, String)>, String> {
     let answer = judge(&json!({"do": "members", "path": path}))?;
@@ -328,6 +340,7 @@ pub(crate) fn all_present() {
         ("identify", "-version"),
         ("unzip", "-v"),
         ("7z", "i"),
+        ("rsvg-convert", "--version"),
     ] {
         let started = Command::new(program).arg(argument).stdin(Stdio::null()).output();
         started.unwrap_or_else(|error| missing(program, &error));

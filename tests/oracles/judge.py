@@ -404,6 +404,25 @@ def book_of(path):
                 for path, seen in elements_of(io.BytesIO(archive.read(name)))]
 
 
+def page_of(path):
+    """Every element of an HTML page as browsers build it: its path, its attributes and its own text, in order."""
+    import html5lib
+    root = html5lib.parse(open(path, "rb").read(), treebuilder="etree")
+    found = []
+
+    def visit(element, names):
+        names = names + [element.tag]
+        texts = [element.text or "", *(child.tail or "" for child in element)]
+        own = " ".join("".join(texts).split())
+        found.append([plain("/".join(names)), digest([repr(sorted(element.attrib.items())), own])])
+        for child in element:
+            if isinstance(child.tag, str):
+                visit(child, names)
+
+    visit(root, [])
+    return found
+
+
 def answer(request):
     path = request["path"]
     if request["do"] == "outlook":
@@ -422,6 +441,8 @@ def answer(request):
         return {"to": streams_of(path)}
     if request["do"] == "mail":
         return mail_of(request["path"])
+    if request["do"] == "page":
+        return {"elements": page_of(path)}
     if request["do"] == "elements":
         return {"elements": elements_of(path)}
     if request["do"] == "book":

@@ -3,6 +3,7 @@
 
 pub(crate) mod cfb;
 pub mod deflate;
+pub(crate) mod gzip;
 pub mod iptc;
 pub(crate) mod json;
 pub(crate) mod markup;

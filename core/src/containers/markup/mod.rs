@@ -84,6 +84,11 @@ impl<'a> Markup<'a> {
         Self { input, parts, findings: Findings { sites, guards, follows }, limits }
     }
 
+    /// The text as it was read.
+    pub(crate) fn input(&self) -> &[u8] {
+        &self.input
+    }
+
     fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.input.get(range).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! SVG (1.1, 2).
+//! SVG (1.1, 2), plain or in gzip (svgz).
 //!
 //! Labels are XMP and other RDF, wherever they stand; the entries of `metadata` elements in any vocabulary; `data-`
 //! attributes and attributes of other namespaces on the root element. Its `title` and `desc` are fields of the format.
@@ -10,9 +10,13 @@
 //! Freed bytes become spaces. Entities of the internal subset, as Illustrator writes them, are resolved. Signed: files with
 //! an XML signature or a C2PA manifest. What stays behind: comments; the private data of Illustrator and other programs.
 
+mod squeezed;
+
 use std::borrow::Cow;
 
+use self::squeezed::Squeezed;
 use super::xml::{Flavour, read, root};
+use crate::containers::gzip;
 use crate::containers::markup::Markup;
 use crate::error::Result;
 use crate::formats::Format;
@@ -23,22 +27,31 @@ use crate::survey::Survey;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Svg;
 
+/// How much of a text in gzip is decoded to find its root element.
+const HEAD: usize = 16 << 10;
+
+fn is_drawing(input: &[u8]) -> bool {
+    root(input)
+        .is_some_and(|root| root.local() == "svg" || (root.name.is_empty() && root.doctype.as_deref() == Some("svg")))
+}
+
 impl Format for Svg {
     fn name(&self) -> &'static str {
         "svg"
     }
 
     fn extensions(&self) -> &'static [&'static str] {
-        &["svg"]
+        &["svg", "svgz"]
     }
 
     fn sniff(&self, input: &[u8]) -> bool {
-        root(input).is_some_and(|root| {
-            root.local() == "svg" || (root.name.is_empty() && root.doctype.as_deref() == Some("svg"))
-        })
+        is_drawing(input) || is_drawing(&gzip::head(input, HEAD))
     }
 
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
+        if input.starts_with(&gzip::MAGIC) {
+            return Ok(Box::new(Squeezed::open(input, limits)?));
+        }
         let parts = read(input, Flavour::Svg, limits)?;
         Ok(Box::new(Markup::new(Cow::Borrowed(input), parts, "", limits)))
     }
