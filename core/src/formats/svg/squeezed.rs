@@ -52,15 +52,15 @@ impl Survey for Squeezed<'_> {
         let own = self.gzip.sites().len();
         let (fields, labels) = removal.sites.split_at(removal.sites.partition_point(|site| *site < own));
         let labels: Vec<usize> = labels.iter().map(|site| site - own).collect();
-        let inner = Removal { sites: &labels, members: removal.members, needles: removal.needles };
-        let planned = self.inner.plan(&inner, layout)?;
-        let mut ways = vec![planned.plan];
+        let inner = Removal { sites: &labels, ..*removal };
+        let mut planned = self.inner.plan(&inner, layout)?;
+        let mut ways = vec![std::mem::take(&mut planned.plan)];
         if layout == Layout::Preserve {
             // Where blanks cannot be coded as tightly as what they replace, nothing in their place may.
             ways.push(self.inner.plan(&inner, Layout::Compact)?.plan);
         }
         let plan = self.gzip.plan(self.input, self.inner.input(), fields, &ways, removal.needles, layout)?;
-        Ok(Planned { plan, left: Vec::new(), left_members: planned.left_members })
+        Ok(Planned { plan, ..planned })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
