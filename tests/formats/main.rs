@@ -27,6 +27,7 @@ mod msg;
 mod odf;
 mod ole;
 mod ooxml;
+mod outline;
 mod pdf;
 mod png;
 mod remote;

@@ -184,6 +184,11 @@ pub(crate) fn open(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "open", "path": path})).map(|mut answer| answer["seen"].take())
 }
 
+/// The entries at the top of a text, with their values, as Python's readers of JSON and YAML see them.
+pub(crate) fn entries(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "entries", "path": path})).map(|mut answer| answer["entries"].take())
+}
+
 /// The streams, property sets and named properties of a compound file, as `olefile` reads them.
 pub(crate) fn compound(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "compound", "path": path})).map(|mut answer| answer["seen"].take())

@@ -16,6 +16,8 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "attach", "path": P, "files": [F, ...], "picture": J, "security": S, "to": Q}
                                                 -> {"ok": true}                  P with attachments and a picture, written to Q
   {"do": "attachments", "path": P}              -> {"ok": true, "files": [...]}  name, data in hex, size and checksum of each
+  {"do": "entries", "path": P}                  -> {"ok": true, "entries": [...]} key and value of every entry at the top of JSON,
+                                                YAML or a front matter, and the text behind that
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -37,10 +39,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 import docx
 import extract_msg
+import nbformat
 import olefile
 import openpyxl
 import pikepdf
 import pptx
+import yaml
 from PIL import Image, ImageFile, PngImagePlugin
 from striprtf.striprtf import rtf_to_text
 
@@ -457,9 +461,31 @@ def answer(request):
         return {}
     if request["do"] == "attachments":
         return {"files": attachments_of(path)}
+    if request["do"] == "entries":
+        return {"entries": entries_of(path)}
     if request["do"] == "members":
         return {"members": members_of(path)}
     raise ValueError(f"no such request: {request['do']}")
+
+
+def entries_of(path):
+    """Keys with their values as the reader writes them, in order, each with the number of its document."""
+    text = open(path, encoding="utf-8-sig", newline="").read()
+    if kind_of(path) in ("json", "ipynb"):
+        if kind_of(path) == "ipynb":
+            nbformat.validate(json.loads(text))
+        return [[0, key, json.dumps(value)] for key, value in json.loads(text, object_pairs_hook=list)]
+    body = ""
+    if kind_of(path) == "md":
+        _, text, body = re.split(r"^---[ \t]*\r?\n", text, maxsplit=2, flags=re.M)
+    entries = []
+    for number, node in enumerate(yaml.compose_all(text, yaml.SafeLoader)):
+        if isinstance(node, yaml.MappingNode):
+            entries += [[number, key.value, yaml.serialize(value)] for key, value in node.value]
+            entries.append([number, "", "a mapping"])
+        else:
+            entries.append([number, "", node and yaml.serialize(node)])
+    return [*entries, [-1, "", body]]
 
 
 def main():
