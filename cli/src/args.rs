@@ -188,6 +188,13 @@ pub(crate) struct Strip {
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub(crate) layout: Layout,
 
+    /// Take out whole parts of office documents that become empty, with what names them
+    ///
+    /// Custom properties and sensitivity labels are parts. Such a result is shorter, whatever the layout. A part that
+    /// must stay is named in the report.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) prune_empty: bool,
+
     /// How much of a result is searched for what was removed
     #[arg(long, value_enum, default_value_t, help_heading = "Safety")]
     pub(crate) proof: Proof,

@@ -87,3 +87,45 @@ fn stripping_twice_is_stripping_once() {
         assert_eq!(environment.read("a.png"), once);
     }
 }
+
+/// A package of stored members.
+fn package(members: &[(&str, &str)]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in members {
+        let size = u32::try_from(data.len()).unwrap().to_le_bytes();
+        let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0x5a];
+        fields.extend(crc32fast::hash(data.as_bytes()).to_le_bytes());
+        fields.extend([size, size].concat());
+        fields.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        fields.extend([0, 0]);
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &fields, &[0; 10]].concat());
+        directory.extend(u32::try_from(out.len()).unwrap().to_le_bytes());
+        directory.extend(name.as_bytes());
+        out.extend([&b"PK\x03\x04"[..], &fields, name.as_bytes(), data.as_bytes()].concat());
+    }
+    let start = u32::try_from(out.len()).unwrap().to_le_bytes();
+    let count = u16::try_from(members.len()).unwrap().to_le_bytes();
+    let len = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    [&out[..], &directory, b"PK\x05\x06\0\0\0\0", &count, &count, &len, &start, &[0, 0]].concat()
+}
+
+#[test]
+fn parts_that_become_empty_go_on_demand() {
+    let custom = "<Properties><property name=\"id\"><lpwstr>8888</lpwstr></property></Properties>";
+    let rels = "<Relationships><Relationship Id=\"r1\" Type=\"x/custom-properties\" Target=\"docProps/custom.xml\"/>\
+        </Relationships>";
+    let members = [
+        ("[Content_Types].xml", "<Types><Override PartName=\"/docProps/custom.xml\" ContentType=\"x\"/></Types>"),
+        ("_rels/.rels", rels),
+        ("docProps/custom.xml", custom),
+        ("word/document.xml", "<document/>"),
+    ];
+    let environment = Environment::new();
+    for (options, stays) in [("", true), ("--prune-empty", false)] {
+        environment.write("a.docx", package(&members));
+        environment.run(&format!("strip -l id {options} --in-place a.docx")).ended(0);
+        let bytes = environment.read("a.docx");
+        assert_eq!(String::from_utf8_lossy(&bytes).contains("docProps/custom.xml"), stays, "{options}");
+        assert_eq!(keys(&environment, "a.docx"), Vec::<String>::new());
+    }
+}

@@ -100,6 +100,12 @@ fn notes(report: &Report, out: &mut String) {
     for copy in &report.copies {
         note(format!("visible copy: {}", place(copy)));
     }
+    for followed in &report.followed {
+        note(format!("went too: {}", escape(followed)));
+    }
+    for other in &report.notes {
+        note(escape(other));
+    }
     if report.overrode_signature {
         note("a signature over it no longer holds, as --allow-signed allows".into());
     }

@@ -43,6 +43,10 @@ struct FileLine<'r> {
     left: Vec<LeftField<'r>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     copies: Vec<LeftField<'r>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    followed: &'r [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'r [String],
     bytes_in: u64,
     bytes_out: u64,
     bytes_written: u64,
@@ -169,6 +173,8 @@ pub(super) fn file(file: &FileReport, dry_run: bool) -> io::Result<String> {
             .collect(),
         left: left(&report.left),
         copies: left(&report.copies),
+        followed: &report.followed,
+        notes: &report.notes,
         bytes_in: report.bytes_in,
         bytes_out: report.bytes_out,
         bytes_written: file.bytes_written,

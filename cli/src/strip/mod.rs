@@ -77,6 +77,7 @@ fn engine(options: &Strip) -> Result<Engine, UsageError> {
         .proof(options.proof.into())
         .allow_signed(options.allow_signed)
         .allow_partial(options.allow_partial)
+        .prune_empty(options.prune_empty)
         .inside(if options.recursive { Inside::Strip } else { Inside::Report });
     for rule in &options.labels {
         builder = builder.label(rule);
