@@ -1,5 +1,6 @@
 //! The residue scan: searching what a removal must not have left behind.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::error::Result;
@@ -62,20 +63,34 @@ pub struct Scan<'s> {
     needles: &'s Needles,
     proof: Proof,
     hits: Vec<Hit>,
+    /// How many of a kind there are: words of the text must not crowd out what is left in the metadata.
+    alike: HashMap<Likeness, u8>,
 }
 
-/// Hits kept per scan: one is enough to fail, the rest is for the report.
-const MAX_HITS: usize = 64;
+/// Texts up to this many bytes cost little to search.
+const SHORT_TEXT: u64 = 1 << 20;
+
+/// Hits kept of one kind: one is enough to fail, the rest is for the report.
+const MOST_ALIKE: u8 = 8;
+
+/// What makes hits alike: class, label, half, and whether it stands behind its key.
+type Likeness = (Class, usize, Half, bool);
 
 impl<'s> Scan<'s> {
     /// A scan for `needles`.
     pub fn new(needles: &'s Needles, proof: Proof) -> Self {
-        Self { needles, proof, hits: Vec::new() }
+        Self { needles, proof, hits: Vec::new(), alike: HashMap::new() }
     }
 
     /// Whether content is to be shown too; without it, payload need not be read or decoded.
     pub fn wants_content(&self) -> bool {
         self.proof == Proof::Full
+    }
+
+    /// Whether `len` bytes of a text that people read are to be shown as content, where copies of a label may be
+    /// printed: short ones always, so that the report can name the copies that stay.
+    pub fn wants_text(&self, len: u64) -> bool {
+        self.wants_content() || len <= SHORT_TEXT
     }
 
     /// Searches one region.
@@ -134,9 +149,14 @@ impl<'s> Scan<'s> {
         }
         let claims = Claims::new(claimed);
         for found in occurrences {
-            if claims.cover(&found.range) || found.range.end <= skip || self.hits.len() >= MAX_HITS {
+            if claims.cover(&found.range) || found.range.end <= skip {
                 continue;
             }
+            let count = self.alike.entry((class, found.label, found.half, found.is_paired)).or_default();
+            if *count == MOST_ALIKE {
+                continue;
+            }
+            *count += 1;
             self.hits.push(Hit {
                 class,
                 place: place.to_owned(),
@@ -213,6 +233,15 @@ mod tests {
         assert_eq!(hits(bytes, &[8..14, 1..3]), [100, 116]);
         assert_eq!(hits(bytes, &[9..22, 0..5, 7..9]), [100, 108], "a claim over part of a word is none");
         assert_eq!(hits(bytes, &[0..22, 3..4, 9..10]), [0; 0], "a long claim reaches over short ones");
+    }
+
+    #[test]
+    fn many_copies_in_the_text_do_not_hide_what_is_left_behind_it() {
+        let needles = Needles::new([("label", Some("secret"), None)]);
+        let mut scan = Scan::new(&needles, Proof::Full);
+        scan.raw_region(Class::Content, "text", 0, &b"secret ".repeat(1000), &[]);
+        scan.raw_region(Class::Slack, "a gap", 0, b"secret", &[]);
+        assert!(scan.into_hits().iter().any(|hit| hit.class == Class::Slack));
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod residue;
 use self::attached::Attached;
 pub use self::builder::EngineBuilder;
 use self::followers::followed;
-use self::residue::{copy_of, is_residue, needles_for};
+use self::residue::{copy_of, is_copy, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
 use crate::inside::{Inside, Reach};
@@ -165,7 +165,8 @@ impl Engine {
         }
 
         let Removed { payload, hits, mut left, notes } = self.remove(format, source, survey.as_ref(), &removable)?;
-        let (residue, copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
+        let (residue, mut copies): (Vec<Hit>, Vec<Hit>) = hits.into_iter().partition(|hit| is_residue(hit, findings));
+        copies.retain(|hit| is_copy(hit, findings, self.proof));
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
         let is_left = |site: &usize| left.binary_search_by_key(site, |(site, _)| *site).is_ok();

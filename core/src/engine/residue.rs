@@ -2,7 +2,7 @@
 
 use crate::needles::{Half, Needles};
 use crate::report::Left;
-use crate::scan::{Class, Hit};
+use crate::scan::{Class, Hit, Proof};
 use crate::survey::{Findings, Kind, Site};
 
 /// The spellings to search for. Names that the format itself defines are no trace of a label, so a standard field is
@@ -40,6 +40,19 @@ pub(super) fn is_residue(hit: &Hit, findings: &Findings) -> bool {
         Class::Metadata => findings.sites.iter().find(|site| site.address == hit.label).is_none_or(is_label),
         Class::Content => false,
     }
+}
+
+/// Values of at least this many bytes are told from words that any text has.
+const SEEN: usize = 6;
+
+/// Whether a hit that is no residue is worth a line of the report. Of the text of a document the structural proof sees
+/// but a part; there keys are mostly words, and short values numbers.
+pub(super) fn is_copy(hit: &Hit, findings: &Findings, proof: Proof) -> bool {
+    let is_long =
+        |site: &Site| site.address == hit.label && site.value.as_ref().is_some_and(|value| value.len() >= SEEN);
+    hit.class != Class::Content
+        || proof == Proof::Full
+        || (hit.half == Half::Value && findings.sites.iter().any(is_long))
 }
 
 pub(super) fn copy_of(hit: &Hit, why: &str) -> Left {

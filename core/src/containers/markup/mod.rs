@@ -216,7 +216,7 @@ impl Survey for Markup<'_> {
         for comment in &self.parts.stale {
             scan.raw_region(Class::Slack, "comment", comment.start as u64, self.bytes(comment.clone()), &[]);
         }
-        if scan.wants_content() && labels.has_content(self.input.len()) {
+        if scan.wants_text(self.input.len() as u64) && labels.has_content(self.input.len()) {
             let mut position = 0;
             let mut gaps: Vec<_> = labels.metadata.iter().chain(&self.parts.stale).collect();
             gaps.sort_by_key(|range| range.start);

@@ -76,6 +76,8 @@ pub(crate) struct Package<'a> {
     /// Why such members must not be edited.
     seals: HashMap<usize, Barrier>,
     prunable: Prunable,
+    /// The members that people read, and in which fields may print a label.
+    texts: HashSet<usize>,
 }
 
 impl<'a> Package<'a> {
@@ -93,6 +95,7 @@ impl<'a> Package<'a> {
             files: Vec::new(),
             seals: HashMap::new(),
             prunable: Prunable::default(),
+            texts: HashSet::new(),
         })
     }
 
@@ -118,6 +121,16 @@ impl<'a> Package<'a> {
     pub(crate) fn guard(&mut self, entry: usize, barrier: Barrier, scope: Scope) {
         let offset = self.offset(entry);
         self.findings.guards.push(Guard { barrier, scope, offset });
+    }
+
+    /// Takes the members whose names `is_text` accepts for text that people read.
+    pub(crate) fn reads(&mut self, is_text: impl Fn(&str) -> bool) {
+        self.texts = self.roles(|name| is_text(name).then_some(())).into_iter().map(|(entry, ())| entry).collect();
+    }
+
+    /// Whether the data of a member, `len` bytes, are shown as content.
+    fn is_shown(&self, entry: usize, len: u64, scan: &Scan<'_>) -> bool {
+        scan.wants_content() || (self.texts.contains(&entry) && scan.wants_text(len))
     }
 
     /// Takes in what stands in every archive, after the parts: comments, and the members that are files of their own:
@@ -226,21 +239,23 @@ impl<'a> Package<'a> {
         for (range, inside) in part.labels.regions(claims) {
             scan.region(Class::Metadata, &part.name, offset, bytes.get(range).unwrap_or_default(), &inside);
         }
-        if scan.wants_content() && part.labels.has_content(bytes.len()) {
+        if self.is_shown(part.entry, bytes.len() as u64, scan) && part.labels.has_content(bytes.len()) {
             scan.region(Class::Content, &part.name, offset, &bytes, claims);
         }
         Ok(())
     }
 
-    /// Shows every member that is not one of the parts, and all names.
+    /// Shows every member that is not one of the parts, and all names; or only the texts.
     fn show_content(&self, scan: &mut Scan<'_>) -> Result<()> {
         let mut budget = self.limits.total_bytes;
         let parsed: HashSet<usize> = self.parts.iter().map(|part| part.entry).collect();
-        for index in 0..self.archive.entries().len() {
+        for (index, entry) in self.archive.entries().iter().enumerate() {
             let name = self.archive.name(index);
             let offset = self.offset(index);
-            scan.region(Class::Content, "name of a member", offset, name, &[]);
-            if parsed.contains(&index) {
+            if scan.wants_content() {
+                scan.region(Class::Content, "name of a member", offset, name, &[]);
+            }
+            if parsed.contains(&index) || !self.is_shown(index, entry.size, scan) {
                 continue;
             }
             let place = String::from_utf8_lossy(name);
@@ -288,10 +303,7 @@ impl Survey for Package<'_> {
         }
         self.comments.iter().for_each(|comment| comment.show(&self.archive, scan));
         self.archive.scan_slack(scan, self.limits)?;
-        if scan.wants_content() {
-            self.show_content(scan)?;
-        }
-        Ok(())
+        self.show_content(scan)
     }
 
     fn members(&self) -> Vec<Member> {

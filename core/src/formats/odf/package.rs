@@ -46,6 +46,7 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         package.add(entry, need, parse, || covers(&name))?;
     }
     package.finish(|name| is_file(name) && !encrypted.contains(&normal(name)), covers);
+    package.reads(|name| role_of(name) == Some(Role::Body));
     Ok(package)
 }
 

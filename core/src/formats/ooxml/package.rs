@@ -69,6 +69,7 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         listed.then(|| Barrier::new(ErrorKind::Signed, "a signature of the package lists this part"))
     };
     package.finish(is_file, is_signed);
+    package.reads(is_text);
     Ok(package)
 }
 
@@ -160,6 +161,17 @@ fn is_file(name: &str) -> bool {
     let own = ["xml", "rels", "vml", "psmdcp", "fpage", "fdoc", "fdseq", "frag", "dict"];
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     !own.iter().any(|it| extension.eq_ignore_ascii_case(it))
+}
+
+/// Whether a member is the text of a document, or what is printed on every page.
+fn is_text(name: &str) -> bool {
+    let name = normal(name);
+    let Some((folder, file)) = name.rsplit_once('/') else { return false };
+    match folder {
+        "word" => ["document", "header", "footer", "footnotes", "endnotes"].iter().any(|it| file.starts_with(it)),
+        "ppt/slidemasters" | "ppt/slidelayouts" | "ppt/handoutmasters" | "ppt/notesmasters" => true,
+        _ => false,
+    }
 }
 
 /// By the last segment of a relationship type: transitional, strict and vendor types differ before it only.

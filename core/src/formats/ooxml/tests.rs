@@ -392,3 +392,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn copies_that_people_read_are_reported_and_stay() {
+    let header = "<w:hdr xmlns:w='w'><w:t>Strictly internal</w:t></w:hdr>";
+    let bytes = package(&[
+        ("docProps/custom.xml", &properties(&[("Marking", "Strictly internal"), ("Draft", "true")])),
+        ("word/header1.xml", header),
+        ("word/footer1.xml", "<w:ftr xmlns:w='w'><w:t>true Marking</w:t></w:ftr>"),
+    ]);
+    let cleaned = |proof| {
+        let engine = Engine::builder().all(true).proof(proof).build().unwrap();
+        engine.strip(Source::from_bytes(bytes.clone())).unwrap().report().clone()
+    };
+    let report = cleaned(Proof::Structural);
+    assert_eq!(report.outcome, Outcome::Stripped);
+    let copies: Vec<(&str, &str)> = report.copies.iter().map(|copy| (&*copy.what, &*copy.place)).collect();
+    assert_eq!(copies, [("custom:Marking", "word/header1.xml")], "short values and keys are words of any text");
+    assert_eq!(cleaned(Proof::Full).copies.len(), 3);
+}

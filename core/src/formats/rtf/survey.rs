@@ -123,7 +123,7 @@ impl Survey for Document<'_> {
         }
         let end = self.found.end;
         scan.raw_region(Class::Slack, "behind the document", end as u64, self.bytes(end..self.input.len()), &[]);
-        if scan.wants_content() {
+        if scan.wants_text(self.input.len() as u64) {
             let mut position = 0;
             for gap in self.found.metadata.iter().cloned().chain(std::iter::once(end..end)) {
                 let mut stream = scan.stream(Class::Content, "text", position as u64);
