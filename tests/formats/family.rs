@@ -250,7 +250,7 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: Option<&Tags>) -> Vec<Strin
         return complaints;
     }
     // Another program may have coded a part, or a long file inside, more tightly than can be done here.
-    let inside = removed.iter().any(|site| site.place.contains(" › "));
+    let inside = removed.iter().any(|site| is_inside(site));
     let room = if inside { TIGHTER + input.len() / 128 } else { TIGHTER };
     match layout {
         Layout::Preserve if inside && stripped.output.len().abs_diff(input.len()) <= room => {}
@@ -279,6 +279,12 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: Option<&Tags>) -> Vec<Strin
         complaints.extend(leaks(file, case, &removed));
     }
     complaints
+}
+
+/// Whether a site stands in a file inside the file: of one that is a single text the place is that of the member.
+pub(crate) fn is_inside(site: &Site) -> bool {
+    let texts = ["meta", "http-equiv", "json", "metadata", "yaml", "frontmatter", "rdf", "xmp", "svg"];
+    site.place.contains(" › ") || (!site.place.is_empty() && texts.contains(&&*carrier(site)))
 }
 
 /// Bytes by which a compact result may be longer than its input.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use unlabel_core::Site;
 
-use crate::family::{self, Judge};
+use crate::family::{self, Judge, is_inside};
 use crate::oracle;
 
 /// What Python sees.
@@ -33,7 +33,6 @@ impl Judge for Python {
             _ => return Vec::new(),
         };
         let mut complaints = Vec::new();
-        let is_inside = |site: &&Site| site.place.contains('›');
         let mut gone: Vec<&Site> = removed.iter().filter(|site| !is_inside(site)).collect();
         let mut left = output.fields.iter().peekable();
         for (name, value) in &input.fields {
@@ -54,7 +53,7 @@ impl Judge for Python {
             }
         }
         complaints.extend(left.map(|(name, value)| format!("the field {name}: {value} is new")));
-        if input.bodies != output.bodies && !removed.iter().any(|site| is_inside(&site)) {
+        if input.bodies != output.bodies && !removed.iter().any(is_inside) {
             complaints.push("a body changed".into());
         }
         complaints
