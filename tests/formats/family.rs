@@ -284,7 +284,8 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: Option<&Tags>) -> Vec<Strin
 /// Whether a site stands in a file inside the file: of one that is a single text the place is that of the member.
 pub(crate) fn is_inside(site: &Site) -> bool {
     let texts = ["meta", "http-equiv", "json", "metadata", "yaml", "frontmatter", "rdf", "xmp", "svg"];
-    site.place.contains(" › ") || (!site.place.is_empty() && texts.contains(&&*carrier(site)))
+    let is_own = site.place.is_empty() || site.place.ends_with("meta.xml");
+    site.place.contains(" › ") || (!is_own && texts.contains(&&*carrier(site)))
 }
 
 /// Bytes by which a compact result may be longer than its input.
