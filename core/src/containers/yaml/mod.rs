@@ -15,20 +15,25 @@ pub(crate) use scalar::{value_of, words_of};
 
 use crate::error::{Error, Result};
 
-/// Fails where `text` holds what only one version takes for the end of a line.
-pub(crate) fn check_breaks(text: &str, base: usize) -> Result<()> {
-    let odd = text.char_indices().find(|(at, letter)| match letter {
-        '\r' => text.as_bytes().get(at + 1) != Some(&b'\n'),
-        '\u{85}' | '\u{2028}' | '\u{2029}' => true,
-        _ => false,
-    });
-    match odd {
-        Some((at, _)) => {
-            let reason = "a line break that the versions of YAML read differently";
-            Err(Error::unsupported(reason).at((base + at) as u64))
-        }
-        None => Ok(()),
+/// Fails where `text` holds a letter that YAML does not allow (YAML 1.2, 5.1), or what only one version takes for the
+/// end of a line.
+pub(crate) fn check_letters(text: &str, base: usize) -> Result<()> {
+    for (at, letter) in text.char_indices() {
+        let offset = (base + at) as u64;
+        let error = match letter {
+            '\r' if text.as_bytes().get(at + 1) == Some(&b'\n') => continue,
+            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                Error::unsupported("a line break that the versions of YAML read differently").at(offset)
+            }
+            '\t' | '\n' => continue,
+            '\0'..'\u{20}' | '\u{7f}'..'\u{a0}' | '\u{fffe}' | '\u{ffff}' => {
+                Error::malformed(offset, "a letter that YAML does not allow")
+            }
+            _ => continue,
+        };
+        return Err(error);
     }
+    Ok(())
 }
 
 /// The names of anchors or aliases (by their `sign`) in a range of the text. Finds some that are only text, and never

@@ -10,6 +10,14 @@ fn anchors_and_aliases_are_found() {
 }
 
 #[test]
+fn letters_that_only_some_readers_take_are_refused() {
+    for (text, offset) in [(" \u{16}: \u{c}", 1), ("a: b\rc: d", 4), ("a: \u{85}", 3), ("a: \u{7f}", 3)] {
+        assert_eq!(check_letters(text, 10).unwrap_err().offset(), Some(10 + offset), "{text:?}");
+    }
+    check_letters("a:\tb\r\nc: \u{a0}\u{1f600}\n", 0).unwrap();
+}
+
+#[test]
 fn scalars_say_what_they_mean() {
     for (node, value) in [
         ("plain text", "plain text"),

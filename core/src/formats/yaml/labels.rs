@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::containers::outline::{Collection, Outline, Slot, Style, is_word_list};
-use crate::containers::yaml::{Body, Document, Entry, check_breaks, documents, references, value_of, words_of};
+use crate::containers::yaml::{Body, Document, Entry, check_letters, documents, references, value_of, words_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::selector::is_product_key;
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
         let until = input.get(..range.end).unwrap_or_default();
         let text = std::str::from_utf8(until)
             .map_err(|error| Error::malformed(error.valid_up_to() as u64, "the text is not valid UTF-8"))?;
-        check_breaks(text.get(range.clone()).unwrap_or_default(), range.start)?;
+        check_letters(text.get(range.clone()).unwrap_or_default(), range.start)?;
         Ok(Self { text, carrier, is_data: false, outline: Outline::default(), limits })
     }
 
