@@ -159,7 +159,7 @@ impl Lexer<'_> {
             }
             Some(b'?') if self.is_space(1) => true,
             Some(b'-') if self.is_space(1) => false,
-            Some(b'&' | b'*' | b'!') if self.plain_key() => {
+            Some(b'&' | b'*' | b'!' | b'[' | b'{') if self.plain_key() => {
                 self.go_to(start);
                 return Err(self.unknown_key());
             }

@@ -18,6 +18,13 @@ fn letters_that_only_some_readers_take_are_refused() {
 }
 
 #[test]
+fn a_collection_is_no_key() {
+    for text in ["a: 1\n[b: 2]:: 3\n", "a: 1\n{b: 2}: 3\n", "a:\nb:\n[c:;d)::\n"] {
+        assert!(documents(text, 0..text.len(), &Limits::default()).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn scalars_say_what_they_mean() {
     for (node, value) in [
         ("plain text", "plain text"),
