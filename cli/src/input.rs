@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use unlabel_core::{Limits, Result, Source};
+use unlabel_core::{Cleaned, Error, ErrorKind, Limits, Payload, Result, Source};
+use unlabel_sinks::remote::ObjectReader;
+use unlabel_sinks::{FileLabels, PutOptions};
 
 use crate::exit::UsageError;
 use crate::remote::Origin;
@@ -13,9 +15,38 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Opens a file, or reads standard input.
+/// Opens a file with the labels beside it, or reads standard input.
 pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Source> {
-    if is_stream(path) { Source::read_from(io::stdin().lock(), limits) } else { Source::open(path) }
+    if is_stream(path) {
+        return Source::read_from(io::stdin().lock(), limits);
+    }
+    let source = Source::open(path)?;
+    let labels = labels(&source).map_err(|error| Error::from(error).for_path(path))?;
+    Ok(source.with_attached(labels.sites()))
+}
+
+/// How to put a result: without the labels beside the bytes that go, and next to the object it was made from.
+///
+/// # Errors
+/// When the attributes of a file cannot be read, or are no longer those that were listed.
+pub(crate) fn put_options(cleaned: &Cleaned, reader: Option<&ObjectReader>) -> Result<PutOptions> {
+    let mut put = PutOptions::default();
+    if let Some(reader) = reader {
+        put.attributes = reader.object().attributes.without(cleaned.detached());
+        put.copy_from = Some(reader.object_ref());
+    } else if let Some(source) = cleaned.payload().map(Payload::source) {
+        let labels = labels(source)?;
+        if labels.sites() != source.attached() {
+            return Err(Error::new(ErrorKind::Changed, "the file's attributes changed while it was being treated"));
+        }
+        put.file_attributes = labels.without(cleaned.detached());
+    }
+    Ok(put)
+}
+
+/// The labels beside the file that a source is.
+fn labels(source: &Source) -> unlabel_sinks::Result<FileLabels> {
+    source.file().map_or_else(|| Ok(FileLabels::default()), FileLabels::of)
 }
 
 /// Fails when standard input is wanted twice.

@@ -10,8 +10,8 @@ use unlabel_sinks::{Envelope, File, PutOptions, Receipt, SendBack, Sink, Stdout,
 
 use crate::args::Request;
 use crate::exit::{Status, UsageError};
-use crate::input::is_stream;
-use crate::remote::{Item, Opened, Remote};
+use crate::input::{is_stream, put_options};
+use crate::remote::{Item, Remote};
 use crate::text;
 
 /// Does what the document says.
@@ -86,7 +86,11 @@ fn treat(options: &Request, request: &unlabel_sinks::Request, remote: &Remote, i
     if cleaned.payload().is_none() {
         return envelope;
     }
-    match deliver(options, request, remote, item, &opened, &cleaned) {
+    let put = match put_options(&cleaned, opened.reader.as_deref()) {
+        Ok(put) => put,
+        Err(error) => return Envelope::of_error(&error),
+    };
+    match deliver(options, request, remote, item, &cleaned, &put) {
         Ok(receipt) => envelope.with("location", receipt.location).with("bytes", receipt.bytes),
         Err(error) => Envelope { data: envelope.data, ..Envelope::of_delivery(&error) },
     }
@@ -97,26 +101,21 @@ fn deliver(
     request: &unlabel_sinks::Request,
     remote: &Remote,
     item: &Item,
-    opened: &Opened,
     cleaned: &Cleaned,
+    put: &PutOptions,
 ) -> unlabel_sinks::Result<Receipt> {
     let failed = |error: UsageError| unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Config, error.to_string());
     let Some(payload) = cleaned.payload() else {
         return Err(unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Io, "there is nothing to send"));
     };
-    let mut put = PutOptions::default();
-    if let Some(reader) = &opened.reader {
-        put.attributes = reader.object().attributes.without(cleaned.detached());
-        put.copy_from = Some(reader.object_ref());
-    }
-    let near = |sink: &dyn Sink| futures_executor::block_on(sink.put("", payload, &put));
+    let near = |sink: &dyn Sink| futures_executor::block_on(sink.put("", payload, put));
     match (&request.send_back, &options.output) {
         (SendBack::Response, Some(path)) => near(&File::at(path)),
         (SendBack::Response, None) => near(&Stdout::new()),
         (send_back, _) => {
             let runtime = remote.runtime().map_err(failed)?;
             let sink = send_back.clone().into_sink(remote.transfer())?;
-            runtime.block_on(sink.put(&name(item), payload, &put))
+            runtime.block_on(sink.put(&name(item), payload, put))
         }
     }
 }

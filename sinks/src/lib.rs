@@ -81,7 +81,7 @@ pub use config::{
 #[cfg(feature = "cos")]
 pub use cos::Cos;
 pub use error::{Error, ErrorKind, Result};
-pub use file::File;
+pub use file::{AttributeChange, File, FileLabels};
 #[cfg(feature = "http")]
 pub use http_source::open_http;
 #[cfg(feature = "http")]
@@ -134,6 +134,9 @@ pub struct PutOptions {
     /// The object that the payload's source is a version of. A store that has it copies the kept ranges itself, so
     /// that they need not travel. Default: none.
     pub copy_from: Option<ObjectRef>,
+    /// Extended attributes that change with a file: labels beside it that go. Other sinks carry no attributes, and
+    /// ignore this. Default: none.
+    pub file_attributes: Vec<AttributeChange>,
 }
 
 impl PutOptions {
@@ -155,6 +158,13 @@ impl PutOptions {
     #[must_use]
     pub fn attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;
+        self
+    }
+
+    /// Sets [`file_attributes`](Self::file_attributes).
+    #[must_use]
+    pub fn file_attributes(mut self, changes: Vec<AttributeChange>) -> Self {
+        self.file_attributes = changes;
         self
     }
 

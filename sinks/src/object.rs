@@ -70,7 +70,6 @@ impl Attributes {
 }
 
 fn site(carrier: &str, place: &str, key: &str, value: String) -> Site {
-    let is_protected = key.eq_ignore_ascii_case("AIGC");
     let is_own = BOOKKEEPING.iter().any(|own| key.eq_ignore_ascii_case(own));
     Site {
         key: key.to_owned(),
@@ -78,10 +77,15 @@ fn site(carrier: &str, place: &str, key: &str, value: String) -> Site {
         address: format!("{carrier}:{key}"),
         kind: if is_own { Kind::Bookkeeping } else { Kind::Custom },
         place: place.to_owned(),
-        barrier: is_protected
-            .then(|| Barrier::new(ErrorKind::Protected, "AIGC marks are required by law (GB 45438) and stay")),
+        barrier: protection(key),
         ..Site::default()
     }
+}
+
+/// The barrier over a label of this key beside the bytes, if law protects it.
+pub(crate) fn protection(key: &str) -> Option<Barrier> {
+    let reason = "AIGC marks are required by law (GB 45438) and stay";
+    key.eq_ignore_ascii_case("AIGC").then(|| Barrier::new(ErrorKind::Protected, reason))
 }
 
 /// The value of a header as text: stores that take only ASCII write the rest as encoded words (RFC 2047), in UTF-8.

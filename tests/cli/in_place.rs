@@ -67,6 +67,30 @@ fn mode_time_and_attributes_are_kept() {
 }
 
 #[test]
+fn chosen_attributes_go_and_the_others_stay() {
+    let environment = Environment::new();
+    environment
+        .write("request.json", r#"{"queryID": "1", "labels": {"id": "8888"}, "sendBack": {"type": "response"}}"#);
+    for content in [png(&[]), png(&[("id", "8888")])] {
+        let path = environment.write("a.png", content);
+        if xattr::set(&path, "user.id", b"8888").is_err() {
+            return;
+        }
+        xattr::set(&path, "user.note", b"kept").unwrap();
+        environment.run("request request.json a.png -o asked.png").ended(0);
+        environment.run("strip -l id --to copy.png a.png").ended(0);
+        assert_eq!(xattr::get(&path, "user.id").unwrap().unwrap(), b"8888", "the source stays");
+        environment.run("strip -l id --in-place --dry-run a.png").ended(0);
+        assert_eq!(xattr::get(&path, "user.id").unwrap().unwrap(), b"8888", "a dry run changes nothing");
+        environment.run("strip -l id --in-place a.png").ended(0);
+        for name in ["a.png", "asked.png", "copy.png"] {
+            assert_eq!(xattr::get(environment.path(name), "user.id").unwrap(), None, "{name}");
+            assert_eq!(xattr::get(environment.path(name), "user.note").unwrap().unwrap(), b"kept", "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_link_is_followed_and_stays_a_link() {
     let environment = Environment::new();
     environment.write("real/a.png", png(&[("id", "8888")]));

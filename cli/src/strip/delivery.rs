@@ -11,6 +11,7 @@ use unlabel_sinks::{File, PutOptions, Receipt, Sink, Stdout};
 use super::destination::Target;
 use crate::args::Strip;
 use crate::exit::UsageError;
+use crate::input::put_options;
 use crate::remote::{Item, Remote};
 use crate::report::{Delivered, FileReport};
 
@@ -37,14 +38,17 @@ pub(super) struct Far {
 }
 
 impl Delivery {
-    pub(super) fn new(item: Item, reader: Option<Arc<ObjectReader>>, cleaned: Cleaned, options: &Strip) -> Self {
-        let mut put = PutOptions::default();
-        if let Some(reader) = &reader {
-            put.attributes = reader.object().attributes.without(cleaned.detached());
-            put.copy_from = Some(reader.object_ref());
-        }
+    /// # Errors
+    /// As [`put_options`].
+    pub(super) fn new(
+        item: Item,
+        reader: Option<Arc<ObjectReader>>,
+        cleaned: Cleaned,
+        options: &Strip,
+    ) -> unlabel_core::Result<Self> {
+        let put = put_options(&cleaned, reader.as_deref())?;
         let (report, payload) = cleaned.into_parts();
-        Self {
+        Ok(Self {
             item,
             reader,
             report,
@@ -53,7 +57,7 @@ impl Delivery {
             dry_run: options.dry_run,
             break_links: options.break_links,
             delete_source: options.delete_source,
-        }
+        })
     }
 
     fn is_clean(&self) -> bool {
@@ -73,15 +77,15 @@ impl Delivery {
             (Target::Stdout, _) if self.dry_run => return None,
             (Target::Stdout, _) => {
                 // A remote source is read by ranges: on this thread, which may block.
-                return Some(("-".into(), put(&Stdout::new(), payload)));
+                return Some(("-".into(), put(&Stdout::new(), payload, &self.options)));
             }
             (Target::Sink { .. } | Target::InPlace, _) => return None,
         };
         if self.dry_run {
-            let checked = file.check("", payload, &PutOptions::default());
+            let checked = file.check("", payload, &self.options);
             return Some((PathBuf::new(), checked.map(|()| Receipt::new("", 0))));
         }
-        Some((output, put(&file, payload)))
+        Some((output, put(&file, payload, &self.options)))
     }
 
     /// The destination across a network that `target` is; none in a dry run, or where there is nothing to deliver.
@@ -147,8 +151,8 @@ fn remove_file(path: &std::path::Path, payload: Option<&Payload>) -> Result<(), 
 }
 
 /// A sink of this machine is ready when first asked.
-fn put(sink: &dyn Sink, payload: &Payload) -> unlabel_sinks::Result<Receipt> {
-    futures_executor::block_on(sink.put("", payload, &PutOptions::default()))
+fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions) -> unlabel_sinks::Result<Receipt> {
+    futures_executor::block_on(sink.put("", payload, options))
 }
 
 /// Corrects the report of a result that is not where it should be: nothing was removed for anybody to see.

@@ -156,7 +156,7 @@ impl Session<'_> {
                 return Ok(());
             }
         };
-        let delivery = Delivery::new(item, opened.reader, cleaned, self.options);
+        let delivery = Delivery::new(item, opened.reader, cleaned, self.options)?;
         let mut sent = Sent::default();
         let mut far = Vec::new();
         for target in targets {

@@ -1,10 +1,10 @@
 //! What a written file has from the original besides its content.
 
-pub(super) use system::{carry, is_same_file, keep, refuse_links};
+pub(super) use system::{carry, change, is_same_file, keep, refuse_links, user};
 
 #[cfg(unix)]
 mod system {
-    use std::ffi::OsStr;
+    use std::ffi::{OsStr, OsString};
     use std::fs::{File, FileTimes, Metadata, Permissions};
     use std::io;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -12,6 +12,7 @@ mod system {
 
     use xattr::FileExt;
 
+    use super::super::labels::AttributeChange;
     use crate::error::{Error, ErrorKind, Result};
 
     /// Attributes that bind the old content, or that the system makes by itself.
@@ -72,6 +73,50 @@ mod system {
         set_times(staged, FileTimes::new(), &wanted)
     }
 
+    /// The attributes in the user's name space, with their values.
+    pub(in crate::file) fn user(file: &File) -> Result<Vec<(OsString, Vec<u8>)>> {
+        let mut found = Vec::new();
+        for name in names(file)?.into_iter().filter(|name| is_user(name)) {
+            let value = file
+                .get_xattr(&name)
+                .map_err(|error| lost(format!("cannot read the attribute {}", name.display()), error))?;
+            // One that is gone by now is none.
+            found.extend(value.map(|value| (name, value)));
+        }
+        Ok(found)
+    }
+
+    /// Changes attributes of `file`, all of them or none: after a failure those before are set back.
+    pub(in crate::file) fn change(file: &File, changes: &[AttributeChange]) -> Result<()> {
+        let mut done = Vec::new();
+        for AttributeChange { name, value } in changes {
+            let old = match file.get_xattr(name) {
+                Ok(Some(old)) => old,
+                // Gone already, or never carried to a place that has no attributes.
+                Ok(None) => continue,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => continue,
+                Err(error) => return Err(undone(file, done, name, error)),
+            };
+            let outcome = match value {
+                Some(value) => file.set_xattr(name, value),
+                None => file.remove_xattr(name),
+            };
+            match outcome {
+                Ok(()) => done.push((name, old)),
+                Err(error) => return Err(undone(file, done, name, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets back what was `done`, as far as that is possible, since the attribute `name` cannot be changed.
+    fn undone(file: &File, done: Vec<(&OsString, Vec<u8>)>, name: &OsStr, error: io::Error) -> Error {
+        for (name, old) in done {
+            let _ = file.set_xattr(name, &old);
+        }
+        lost(format!("cannot remove the label in the attribute {}", name.display()), error)
+    }
+
     fn copy_attributes(original: &File, staged: &File) -> Result<()> {
         let wanted = names(original)?;
         for name in &wanted {
@@ -104,7 +149,7 @@ mod system {
     }
 
     /// The names of all extended attributes; none where the file system has none.
-    fn names(file: &File) -> Result<Vec<std::ffi::OsString>> {
+    fn names(file: &File) -> Result<Vec<OsString>> {
         match file.list_xattr() {
             Ok(names) => Ok(names.collect()),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Vec::new()),
@@ -142,10 +187,20 @@ mod system {
 /// Systems without owners, modes and links as Unix has them: the times are kept, the rest is what the place gives.
 #[cfg(not(unix))]
 mod system {
+    use std::ffi::OsString;
     use std::fs::{File, FileTimes};
     use std::path::Path;
 
+    use super::super::labels::AttributeChange;
     use crate::error::{Error, ErrorKind, Result};
+
+    pub(in crate::file) fn user(_: &File) -> Result<Vec<(OsString, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+
+    pub(in crate::file) fn change(_: &File, _: &[AttributeChange]) -> Result<()> {
+        Ok(())
+    }
 
     pub(in crate::file) fn refuse_links(_: &File) -> Result<()> {
         Ok(())

@@ -15,12 +15,14 @@
 //! | owner, group | kept, or nothing is written | those of the process |
 //! | modification time | kept | that of the source |
 //! | extended attributes | kept, ACLs included | `user.*` of the source, where the place can hold them |
+//! | labels among them that are to go ([`FileLabels`]) | removed | left out |
 //! | other hard links | refused, unless [`File::break_links`] | – |
 //!
 //! A new destination for bytes that never were a file (a pipe) gets the mode that the process gives to new files.
 
 mod attributes;
 mod copy;
+mod labels;
 mod stage;
 
 use std::fmt;
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use unlabel_core::Payload;
 
+pub use self::labels::{AttributeChange, FileLabels};
 use self::stage::{Access, Staged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
@@ -105,7 +108,7 @@ impl File {
     /// As [`Sink::put`].
     pub fn write(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
         match &self.target {
-            Target::Source => self.replace(payload),
+            Target::Source => self.replace(payload, options),
             Target::Exact(path) => self.create(path, payload, options),
             Target::Directory(root) => {
                 name::check(name)?;
@@ -130,15 +133,21 @@ impl File {
         }
     }
 
-    fn replace(&self, payload: &Payload) -> Result<Receipt> {
+    fn replace(&self, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
         let source = payload.source();
         let (target, original) = self.replaceable(payload)?;
         if payload.is_identity() {
+            // The content stays where it is, also where labels beside it go.
+            if !options.file_attributes.is_empty() {
+                source.verify_unchanged()?;
+                attributes::change(original, &options.file_attributes)?;
+            }
             return Ok(receipt(&target, payload, 0));
         }
         let mut staged = Staged::beside(&target, Access::Private)?;
         let written = staged.fill(payload)?;
         attributes::keep(original, staged.file())?;
+        attributes::change(staged.file(), &options.file_attributes)?;
         staged.finish(self.synced)?;
         source.verify_unchanged()?;
         staged.replace(&target, self.synced)?;
@@ -170,6 +179,7 @@ impl File {
         let written = staged.fill(payload)?;
         if let Some(original) = source.file() {
             attributes::carry(original, staged.file())?;
+            attributes::change(staged.file(), &options.file_attributes)?;
         }
         staged.finish(self.synced)?;
         source.verify_unchanged()?;
