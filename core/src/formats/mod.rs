@@ -1,5 +1,6 @@
 //! The formats, and how one is recognised.
 
+mod appledouble;
 mod eml;
 mod epub;
 mod html;
@@ -61,6 +62,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 pub static FORMATS: &[&dyn Format] = &[
     &jpeg::Jpeg,
     &png::Png,
+    &appledouble::AppleDouble,
     &ooxml::Ooxml,
     &odf::Odf,
     &epub::Epub,
