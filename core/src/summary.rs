@@ -51,10 +51,14 @@ impl Summary<'_> {
                 *reported = true;
             }
             let key = rule.exact().unwrap_or(&site.key);
-            if !labels.iter().any(|label| label.key == key) {
+            // An item of a list that has another value is no site of the label that goes.
+            let is_same = |label: &LabelReport| {
+                label.key == key && (label.status == Status::ValueMismatch) == (status == Status::ValueMismatch)
+            };
+            if !labels.iter().any(is_same) {
                 labels.push(LabelReport { key: key.to_owned(), value: None, status, sites: Vec::new() });
             }
-            let entry = labels.iter_mut().find(|label| label.key == key);
+            let entry = labels.iter_mut().find(|label| is_same(label));
             if let Some(label) = entry {
                 label.value = label.value.take().or_else(|| site.value.clone());
                 label.status = worse(label.status, status);

@@ -5,6 +5,8 @@ mod builder;
 mod followers;
 mod residue;
 
+use std::collections::HashSet;
+
 use self::attached::Attached;
 pub use self::builder::EngineBuilder;
 use self::followers::followed;
@@ -298,7 +300,10 @@ impl Engine {
             })
             .chain(residue.iter().map(|hit| copy_of(hit, "which no rule of the format explains")))
             .collect();
-        report.copies = copies.iter().map(|hit| copy_of(hit, "which is not this label")).collect();
+        // One of a place is enough: which of its words repeat the label is for people to see.
+        let mut seen = HashSet::new();
+        let first = copies.iter().filter(|hit| seen.insert((&hit.label, &hit.place, hit.half)));
+        report.copies = first.map(|hit| copy_of(hit, "which is not this label")).collect();
         report.residue = residue.len();
         if let Some(hit) = residue.first() {
             report.reason.get_or_insert_with(|| format!("residue: {} is still in {}", hit.label, hit.place));

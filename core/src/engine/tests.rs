@@ -136,6 +136,14 @@ fn nothing_to_remove_is_clean_and_hands_out_the_input() {
 }
 
 #[test]
+fn items_with_other_values_are_no_sites_of_the_label_that_goes() {
+    let cleaned = strip(Engine::builder().label("one=1"), "one=1\none=2\n");
+    assert_eq!(cleaned.report().outcome, Outcome::Stripped);
+    assert_eq!(statuses(&cleaned), [("one", "removed"), ("one", "value_mismatch")]);
+    assert!(cleaned.report().labels.iter().all(|label| label.sites.len() == 1));
+}
+
+#[test]
 fn barriers_refuse_or_make_the_result_partial() {
     assert_eq!(outcome("s:one=1\n"), Outcome::Refused);
     assert_eq!(outcome("p:one=1\n"), Outcome::Refused);
