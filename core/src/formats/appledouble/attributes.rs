@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use plist::Value;
 
-use super::Target;
+use super::{Target, refuse_overlaps};
 use crate::containers::text;
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
@@ -113,7 +113,7 @@ impl Table {
             table.records.end = attribute.record.end;
             table.attributes.push(attribute);
         }
-        table.refuse_overlaps()?;
+        refuse_overlaps(table.attributes.iter().map(|attribute| attribute.data.clone()).collect())?;
         Ok(table)
     }
 
@@ -144,19 +144,6 @@ impl Table {
             (None, None) => plain(bytes),
         };
         Ok(Attribute { name, record: start..end, data, value, items })
-    }
-
-    /// Attributes that share bytes cannot be told apart.
-    fn refuse_overlaps(&self) -> Result<()> {
-        let mut ranges: Vec<&Range<usize>> = self.attributes.iter().map(|attribute| &attribute.data).collect();
-        ranges.retain(|range| !range.is_empty());
-        ranges.sort_by_key(|range| range.start);
-        match ranges.windows(2).find(|pair| matches!(pair, [one, next] if next.start < one.end)) {
-            Some(pair) => {
-                Err(Error::malformed(pair.first().map_or(0, |range| range.start) as u64, "attributes overlap"))
-            }
-            None => Ok(()),
-        }
     }
 
     /// The bytes for values that no attribute owns.

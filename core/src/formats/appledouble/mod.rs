@@ -87,6 +87,7 @@ impl<'a> File<'a> {
             findings: Findings::default(),
             targets: Vec::new(),
         };
+        let mut ranges = vec![0..file.described];
         for _ in 0..count {
             let descriptor = cursor.position();
             let (id, start, len) = (cursor.u32_be()?, cursor.u32_be()? as usize, cursor.u32_be()? as usize);
@@ -94,6 +95,7 @@ impl<'a> File<'a> {
             if input.get(range.clone()).is_none() {
                 return Err(Error::malformed(descriptor as u64, "an entry reaches past the end"));
             }
+            ranges.push(range.clone());
             if id == FINDER {
                 file.described = file.described.max(range.end);
                 file.table = Table::read(input, range, limits)?;
@@ -104,6 +106,7 @@ impl<'a> File<'a> {
             }
             file.entries.push((id, range));
         }
+        refuse_overlaps(ranges)?;
         for (index, attribute) in file.table.attributes.iter().enumerate() {
             let targets: Vec<Target> = match &attribute.items {
                 Some(items) => (0..items.len()).map(|item| Target::Item(index, item)).collect(),
@@ -150,6 +153,16 @@ impl<'a> File<'a> {
         gaps.push(end..self.input.len());
         gaps.retain(|gap| gap.start < gap.end);
         gaps
+    }
+}
+
+/// Bytes of two owners cannot be edited for one.
+fn refuse_overlaps(mut ranges: Vec<Range<usize>>) -> Result<()> {
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_by_key(|range| range.start);
+    match ranges.windows(2).find(|pair| matches!(pair, [one, next] if next.start < one.end)) {
+        Some(pair) => Err(Error::malformed(pair.last().map_or(0, |range| range.start) as u64, "entries overlap")),
+        None => Ok(()),
     }
 }
 

@@ -158,6 +158,10 @@ fn damaged_tables_are_refused() {
     for cut in [20, 60, 100, 130, 200, bytes.len() - 1] {
         let _ = list(&Source::from_bytes(bytes[..cut].to_vec()), &Limits::default());
     }
+    // An entry that reaches into the headers.
+    let mut overlapping = bytes.clone();
+    overlapping[42..46].copy_from_slice(&30_u32.to_be_bytes());
+    assert!(list(&Source::from_bytes(overlapping), &Limits::default()).is_err());
     // A value outside the table, and two that overlap.
     for (at, offset) in [(84 + 36, 0xffff_u32), (84 + 36 + 32, 0x154)] {
         let mut bytes = bytes.clone();
