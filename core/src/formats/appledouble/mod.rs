@@ -87,7 +87,8 @@ impl<'a> File<'a> {
             findings: Findings::default(),
             targets: Vec::new(),
         };
-        let mut ranges = vec![0..file.described];
+        let headers = 0..file.described;
+        let mut ranges = vec![headers];
         for _ in 0..count {
             let descriptor = cursor.position();
             let (id, start, len) = (cursor.u32_be()?, cursor.u32_be()? as usize, cursor.u32_be()? as usize);
