@@ -1,6 +1,7 @@
 //! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
 //! re-serializes what it does not edit.
 
+pub(crate) mod bmff;
 pub(crate) mod cfb;
 pub mod deflate;
 pub(crate) mod gzip;

@@ -4,6 +4,7 @@ mod appledouble;
 mod eml;
 mod epub;
 mod html;
+mod isobmff;
 mod jpeg;
 mod json;
 mod msg;
@@ -62,6 +63,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 pub static FORMATS: &[&dyn Format] = &[
     &jpeg::Jpeg,
     &png::Png,
+    &isobmff::IsoBmff,
     &appledouble::AppleDouble,
     &ooxml::Ooxml,
     &odf::Odf,
