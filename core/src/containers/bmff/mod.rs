@@ -112,18 +112,16 @@ impl Atom {
 /// A four-character code as text.
 pub(crate) fn name(kind: [u8; 4]) -> String {
     if kind.iter().any(|byte| *byte < b' ' || *byte == 0x7f) {
-        return kind.iter().map(|byte| format!("{byte:02x}")).collect();
+        return format!("{:08x}", u32::from_be_bytes(kind));
     }
     kind.iter().copied().map(char::from).collect()
 }
 
 /// An extended type as text.
-pub(crate) fn uuid_name(uuid: &[u8; 16]) -> String {
-    let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (a, b) = uuid.split_at(8);
-    let ((a, c), (b, d)) = (a.split_at(4), b.split_at(2));
-    let (c, e) = c.split_at(2);
-    [hex(a), hex(c), hex(e), hex(b), hex(d)].join("-")
+pub(crate) fn uuid_name(uuid: [u8; 16]) -> String {
+    let digits = format!("{:032x}", u128::from_be_bytes(uuid));
+    let group = |range: Range<usize>| digits.get(range).unwrap_or_default();
+    [group(0..8), group(8..12), group(12..16), group(16..20), group(20..32)].join("-")
 }
 
 /// A filler box of `total` bytes, which are at least [`HEADER`] and at most 4 GiB.
@@ -172,6 +170,6 @@ mod tests {
         assert_eq!(name(*b"\xa9nam"), "\u{a9}nam");
         assert_eq!(name([0, 0, 0, 1]), "00000001");
         let xmp = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
-        assert_eq!(uuid_name(&xmp), "be7acfcb-97a9-42e8-9c71-999491e3afac");
+        assert_eq!(uuid_name(xmp), "be7acfcb-97a9-42e8-9c71-999491e3afac");
     }
 }

@@ -143,7 +143,7 @@ impl Finder<'_> {
             Some(XMP) => self.packet(index, atom)?,
             Some(C2PA) => self.guard(ErrorKind::Signed, "a C2PA manifest signs the file", Scope::File, atom),
             Some(uuid) if self.tree.parent(index).is_some_and(|parent| self.tree.kind(parent) == *b"udta") => {
-                let key = uuid_name(&uuid);
+                let key = uuid_name(uuid);
                 let site = self.site(index, format!("udta:{key}"), key, Kind::Standard);
                 self.add(site, Owner::Whole(index));
             }
@@ -163,7 +163,7 @@ impl Finder<'_> {
             Err(_) => None,
         };
         let place = self.tree.path(self.tree.parent(index));
-        for site in packet.iter().flat_map(|packet| packet.sites()) {
+        for site in packet.iter().flat_map(Carrier::sites) {
             let offset = site.offset + range.start as u64;
             let place = join_places(&place, &site.place);
             self.labels.findings.sites.push(Site { place, offset, ..site.clone() });

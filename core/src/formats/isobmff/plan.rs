@@ -28,7 +28,7 @@ impl Movie<'_> {
             _ => Layout::Preserve,
         };
         let mut planned = Planned::default();
-        let mut changes = self.changes(removal, safe)?;
+        let mut changes = self.changes(removal, safe);
         self.replace_members(removal, safe, &mut changes, &mut planned);
         let stays = |change: &Change| self.layout_at(change.edit.range.start, safe) == Layout::Preserve;
         let (fixed, moving): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(stays);
@@ -44,7 +44,7 @@ impl Movie<'_> {
     }
 
     /// What the removal changes in the boxes, before the boxes around follow.
-    fn changes(&self, removal: &Removal<'_>, layout: Layout) -> Result<Vec<Change>> {
+    fn changes(&self, removal: &Removal<'_>, layout: Layout) -> Vec<Change> {
         let mut changes = Vec::new();
         let chosen = Chosen::sort(self, removal.sites);
         for &node in &chosen.whole {
@@ -70,8 +70,8 @@ impl Movie<'_> {
         for (meta, keys) in &self.labels.keys {
             self.drop_keys(*meta, keys, &chosen, &mut changes);
         }
-        self.drop_in_blocks(removal, layout, &mut changes)?;
-        Ok(changes)
+        self.drop_in_blocks(removal, layout, &mut changes);
+        changes
     }
 
     /// A box that goes as a whole.
@@ -166,7 +166,7 @@ impl Movie<'_> {
         gone.difference(&kept).copied().collect()
     }
 
-    fn drop_in_blocks(&self, removal: &Removal<'_>, layout: Layout, changes: &mut Vec<Change>) -> Result<()> {
+    fn drop_in_blocks(&self, removal: &Removal<'_>, layout: Layout, changes: &mut Vec<Change>) {
         for block in &self.labels.blocks {
             let Some(packet) = &block.packet else { continue };
             let first = removal.sites.partition_point(|site| *site < block.sites.start);
@@ -186,7 +186,6 @@ impl Movie<'_> {
                 changes.push(Change { within: Some(block.node), edit: Edit { range, with: edit.with } });
             }
         }
-        Ok(())
     }
 
     /// New data of pictures, where the boxes around can follow.

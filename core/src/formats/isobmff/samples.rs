@@ -287,16 +287,18 @@ fn run(input: &[u8], atom: &Atom, size: u32) -> Option<(Option<i32>, u64)> {
 mod tests {
     use super::*;
 
-    fn outside(ranges: &[(u64, u64)], media: &[Range<usize>]) -> Vec<Range<usize>> {
-        Used { ranges: ranges.to_vec(), limits: &Limits::default() }.outside(media)
+    fn outside(ranges: &[(u64, u64)], media: &[(usize, usize)]) -> Vec<(usize, usize)> {
+        let media: Vec<_> = media.iter().map(|(start, end)| *start..*end).collect();
+        let gaps = Used { ranges: ranges.to_vec(), limits: &Limits::default() }.outside(&media);
+        gaps.iter().map(|gap| (gap.start, gap.end)).collect()
     }
 
     #[test]
     fn gaps_are_what_is_left() {
-        assert_eq!(outside(&[(10, 20), (25, 30)], &[8..40]), [8..10, 20..25, 30..40]);
-        assert_eq!(outside(&[(0, 100)], &[8..40, 50..60]), [0..0; 0]);
-        assert_eq!(outside(&[(5, 12), (10, 11), (52, 70)], &[8..40, 50..60]), [12..40, 50..52]);
-        assert_eq!(outside(&[(90, 95)], &[8..40]), [8..40]);
+        assert_eq!(outside(&[(10, 20), (25, 30)], &[(8, 40)]), [(8, 10), (20, 25), (30, 40)]);
+        assert_eq!(outside(&[(0, 100)], &[(8, 40), (50, 60)]), []);
+        assert_eq!(outside(&[(5, 12), (10, 11), (52, 70)], &[(8, 40), (50, 60)]), [(12, 40), (50, 52)]);
+        assert_eq!(outside(&[(90, 95)], &[(8, 40)]), [(8, 40)]);
     }
 
     #[test]

@@ -179,6 +179,6 @@ fn inner(input: &[u8], atom: &Atom) -> Range<usize> {
         return start..end;
     }
     let data = atom.bytes(input);
-    let is_plain = data.get(4..8).is_some_and(|kind| kind.iter().all(|byte| byte.is_ascii_alphabetic()));
+    let is_plain = data.get(4..8).is_some_and(|kind| kind.iter().all(u8::is_ascii_alphabetic));
     if is_plain { start..end } else { (start + 4).min(end)..end }
 }
