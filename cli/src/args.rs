@@ -205,7 +205,7 @@ pub(crate) struct Strip {
 
     /// Remove labels from files inside files too: pictures in documents, members of archives, attachments
     ///
-    /// Without it they are found and reported, and a file whose chosen labels stand inside is partial.
+    /// Without it they are found and reported, and a file whose chosen labels stand inside is partial or refused.
     #[arg(short, long, help_heading = "Labels")]
     pub(crate) recursive: bool,
 
@@ -320,7 +320,7 @@ impl From<Layout> for unlabel_core::Layout {
 /// How much of a result is searched.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Proof {
-    /// Everything but the document itself: metadata, gaps, padding, trailers
+    /// Everything but the document itself: metadata, gaps, padding, trailers; and short texts, for copies to report
     #[default]
     Structural,
     /// Every byte and every decoded stream as well

@@ -304,4 +304,4 @@ pub(crate) fn join_inside(outer: &str, inner: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

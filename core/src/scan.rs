@@ -10,8 +10,8 @@ use crate::needles::{Half, Needles};
 /// How much of the result is searched before anything is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Proof {
-    /// Everything that is not payload: metadata, edited regions, gaps, padding, trailers. Costs as much as the
-    /// metadata is long, however long the file.
+    /// Everything that is not payload: metadata, edited regions, gaps, padding, trailers; and for copies to report, texts
+    /// up to 1 MiB. Costs as much as these are long, however long the file.
     #[default]
     Structural,
     /// Every byte and every decoded stream as well.
@@ -67,6 +67,9 @@ pub struct Scan<'s> {
     alike: HashMap<Likeness, u8>,
 }
 
+/// Content is searched in pieces of this many bytes.
+const PIECE: usize = 1 << 20;
+
 /// Texts up to this many bytes cost little to search.
 const SHORT_TEXT: u64 = 1 << 20;
 
@@ -110,6 +113,18 @@ impl<'s> Scan<'s> {
     /// Searches a region that is decoded piece by piece and never held whole.
     pub fn stream<'w>(&'w mut self, class: Class, place: &'w str, offset: u64) -> Stream<'w, 's> {
         Stream { scan: self, class, place, offset, window: Vec::new() }
+    }
+
+    /// Searches as content what stands in a text between the ranges `described`, which are in order.
+    pub(crate) fn text_around<'r>(&mut self, text: &[u8], described: impl IntoIterator<Item = &'r Range<usize>>) {
+        let mut position = 0;
+        let end = text.len()..text.len();
+        for range in described.into_iter().cloned().chain([end]) {
+            let between = text.get(position..range.start).unwrap_or_default();
+            let mut stream = self.stream(Class::Content, "text", position as u64);
+            between.chunks(PIECE).for_each(|piece| stream.push(piece));
+            position = range.end.max(position);
+        }
     }
 
     /// Searches a file that stands inside, whose regions `show` shows. Hits name `place` before their own, and

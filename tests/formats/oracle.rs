@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempPath;
@@ -16,17 +18,21 @@ pub(crate) fn scratch(extension: &str, bytes: &[u8]) -> TempPath {
     file.into_temp_path()
 }
 
+/// Seconds that a reader may take: one that never ends must not keep the tests from ending.
+const PATIENCE: u64 = 120;
+
 /// Runs a reader to its end.
 pub(crate) fn run(program: &str, arguments: &[&str], path: &Path) -> Output {
-    Command::new(program)
-        .args(arguments)
-        .arg(path)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| missing(program, &error))
+    let mut command = Command::new("timeout");
+    let command = command.args(["--kill-after=5", &PATIENCE.to_string(), program]).args(arguments).arg(path);
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| missing("timeout", &error));
+    if output.status.code() == Some(127) {
+        missing(program, &"there is none");
+    }
+    output
 }
 
-fn missing(program: &str, error: &std::io::Error) -> ! {
+fn missing(program: &str, error: &dyn std::fmt::Display) -> ! {
     panic!("cannot run {program}: {error}; scripts/test installs what the tests need")
 }
 
@@ -34,7 +40,8 @@ fn missing(program: &str, error: &std::io::Error) -> ! {
 struct Server {
     _child: Child,
     requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    /// The lines that it prints, which a thread of their own reads.
+    answers: Receiver<String>,
 }
 
 impl Server {
@@ -47,7 +54,9 @@ impl Server {
             .spawn()
             .unwrap_or_else(|error| missing(&program, &error));
         let requests = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, answers) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self { _child: child, requests, answers }
     }
 
@@ -57,10 +66,13 @@ impl Server {
         self.requests.flush().unwrap();
         let mut answer = String::new();
         loop {
-            let start = answer.len();
-            let read = self.answers.read_line(&mut answer).unwrap();
-            assert!(read > 0, "a reader stopped while it was asked; scripts/test installs what the tests need");
-            if last(&answer[start..]) {
+            let line = self.answers.recv_timeout(Duration::from_secs(PATIENCE));
+            let line = line.unwrap_or_else(|error| {
+                panic!("a reader gave no answer ({error}) to {request}; scripts/test installs what the tests need")
+            });
+            answer += &line;
+            answer.push('\n');
+            if last(&line) {
                 return answer;
             }
         }
@@ -323,6 +335,14 @@ pub(crate) fn pixels(path: &Path) -> Result<String, String> {
     if output.status.success() { Ok(text(&output.stdout)) } else { Err("ImageMagick refuses it".into()) }
 }
 
+/// Hashes of the packets of every stream of a sound or video, as `ffmpeg` reads them; nothing if it refuses the file.
+pub(crate) fn streams(path: &Path) -> Option<String> {
+    let path = path.to_string_lossy();
+    let arguments = ["-v", "quiet", "-i", &path, "-map", "0", "-c", "copy", "-f", "streamhash", "-hash", "md5"];
+    let output = run("ffmpeg", &arguments, Path::new("-"));
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether a reader that answers with its exit code accepts the file.
 pub(crate) fn accepts(program: &str, arguments: &[&str], path: &Path) -> bool {
     run(program, arguments, path).status.success()
@@ -346,6 +366,7 @@ pub(crate) fn all_present() {
         ("unzip", "-v"),
         ("7z", "i"),
         ("rsvg-convert", "--version"),
+        ("ffmpeg", "-version"),
     ] {
         let started = Command::new(program).arg(argument).stdin(Stdio::null()).output();
         started.unwrap_or_else(|error| missing(program, &error));

@@ -16,7 +16,7 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
 }
 
 /// A picture of one pixel with a text of each of these keys.
-fn picture(labels: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn picture(labels: &[(&str, &str)]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     png.extend(chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
     for (key, value) in labels {

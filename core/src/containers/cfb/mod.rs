@@ -20,7 +20,7 @@ use std::ops::Range;
 
 pub(crate) use directory::{Entry, EntryKind};
 pub(crate) use extents::Extents;
-pub(crate) use held::{Held, replace_held};
+pub(crate) use held::{Held, HeldFiles};
 pub(crate) use slack::blank_out;
 
 use crate::error::{Error, Result};

@@ -10,6 +10,9 @@ use super::directory::EntryKind;
 use super::extents::piece;
 use super::{CUTOFF, CompoundFile, MINI};
 
+/// Streams are searched in pieces of this many bytes.
+const PIECE: usize = 1 << 20;
+
 /// Passes over one region: blanking a hit can make a neighbour stand alone that was part of a longer word.
 const PASSES: usize = 4;
 
@@ -94,6 +97,16 @@ impl CompoundFile<'_> {
         let sector = (at >> self.header.shift).checked_sub(1);
         let owner = sector.and_then(|sector| self.owners.get(sector as usize));
         owner.is_some_and(|owner| *owner != 0)
+    }
+
+    /// Shows the bytes of a stream as content.
+    pub(crate) fn show_stream(&self, id: usize, scan: &mut Scan<'_>) {
+        let Ok(extents) = self.extents(id) else { return };
+        let place = self.path(id);
+        let mut stream = scan.stream(Class::Content, &place, extents.start());
+        for range in extents.ranges() {
+            piece(self.input, &range).unwrap_or_default().chunks(PIECE).for_each(|bytes| stream.push(bytes));
+        }
     }
 
     /// Shows everything that no stream owns.

@@ -20,9 +20,6 @@ use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Survey};
 
-/// Content is searched in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
-
 /// What a reader finds in a text.
 #[derive(Debug)]
 pub(crate) struct Parts {
@@ -217,16 +214,9 @@ impl Survey for Markup<'_> {
             scan.raw_region(Class::Slack, "comment", comment.start as u64, self.bytes(comment.clone()), &[]);
         }
         if scan.wants_text(self.input.len() as u64) && labels.has_content(self.input.len()) {
-            let mut position = 0;
-            let mut gaps: Vec<_> = labels.metadata.iter().chain(&self.parts.stale).collect();
-            gaps.sort_by_key(|range| range.start);
-            let end = self.input.len()..self.input.len();
-            for range in gaps.into_iter().chain([&end]) {
-                let content = self.bytes(position..range.start);
-                let mut stream = scan.stream(Class::Content, "text", position as u64);
-                content.chunks(PIECE).for_each(|piece| stream.push(piece));
-                position = range.end.max(position);
-            }
+            let mut described: Vec<_> = labels.metadata.iter().chain(&self.parts.stale).collect();
+            described.sort_by_key(|range| range.start);
+            scan.text_around(&self.input, described);
         }
         Ok(())
     }

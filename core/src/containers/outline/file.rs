@@ -13,9 +13,6 @@ use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Member, Planned, Removal, Survey};
 
-/// Content is searched in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
-
 /// A surveyed text.
 #[derive(Debug)]
 pub(crate) struct OutlineFile<'a> {
@@ -103,13 +100,7 @@ impl Survey for OutlineFile<'_> {
             scan.raw_region(Class::Metadata, "", region.start as u64, self.bytes(region.clone()), &inside);
         }
         if scan.wants_content() {
-            let mut position = 0;
-            let end = self.input.len()..self.input.len();
-            for gap in self.outline.metadata.iter().chain([&end]) {
-                let mut stream = scan.stream(Class::Content, "text", position as u64);
-                self.bytes(position..gap.start).chunks(PIECE).for_each(|piece| stream.push(piece));
-                position = gap.end.max(position);
-            }
+            scan.text_around(self.input, &self.outline.metadata);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ const JOINT: &str = "; ";
 
 /// Parses `bytes`.
 pub(super) fn packet(bytes: &[u8], limits: &Limits) -> Result<Packet> {
-    let start = lead(bytes);
+    let start = super::lead(bytes);
     let body = bytes.get(start..).unwrap_or_default();
     let read = |body| Text::decode(body, limits).and_then(|text| Walk::new(&text, start, limits).run());
     read(body).or_else(|error| {
@@ -33,21 +33,6 @@ pub(super) fn element(text: &Text<'_>, position: usize, outer: &Scanner<'_>, lim
     let mut walk = Walk::new(text, 0, limits);
     walk.element(outer.of_element(position))?;
     Ok(walk.packet)
-}
-
-/// Where the text of a packet begins behind blanks and NULs: at a byte order mark, or at the first markup.
-fn lead(bytes: &[u8]) -> usize {
-    let marks: [&[u8]; 4] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
-    if marks.iter().any(|mark| bytes.starts_with(mark)) {
-        return 0;
-    }
-    let Some(at) = bytes.iter().position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\r' | b'\n')) else { return 0 };
-    // In UTF-16 and UTF-32 with the high byte first, zeros before the `<` belong to it.
-    match bytes.get(at + 1) {
-        Some(0) if at % 4 == 3 && bytes.get(at - 3..at) == Some(&[0; 3]) && bytes.get(at + 2) == Some(&0) => at - 3,
-        Some(0) if at % 2 == 1 && bytes.get(at - 1) == Some(&0) => at - 1,
-        _ => at,
-    }
 }
 
 /// What an open element is to the packet.

@@ -54,7 +54,7 @@ impl Format for AppleDouble {
 /// What a site takes away.
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    /// The comment whose descriptor stands here.
+    /// The comment that is this entry.
     Comment(usize),
     /// An attribute as a whole.
     Attribute(usize),
@@ -63,10 +63,18 @@ enum Target {
 }
 
 #[derive(Debug)]
+struct Entry {
+    id: u32,
+    /// Where its descriptor stands.
+    descriptor: usize,
+    range: Range<usize>,
+}
+
+#[derive(Debug)]
 struct File<'a> {
     input: &'a [u8],
-    /// The entries but the Finder information: number, and range in the file.
-    entries: Vec<(u32, Range<usize>)>,
+    /// The entries but the Finder information.
+    entries: Vec<Entry>,
     table: Table,
     /// The end of headers and Finder information.
     described: usize,
@@ -103,9 +111,9 @@ impl<'a> File<'a> {
                 continue;
             }
             if id == COMMENT && len > 0 {
-                file.comment(descriptor, range.clone(), limits);
+                file.comment(range.clone(), limits);
             }
-            file.entries.push((id, range));
+            file.entries.push(Entry { id, descriptor, range });
         }
         refuse_overlaps(ranges)?;
         for (index, attribute) in file.table.attributes.iter().enumerate() {
@@ -121,7 +129,7 @@ impl<'a> File<'a> {
         Ok(file)
     }
 
-    fn comment(&mut self, descriptor: usize, range: Range<usize>, limits: &Limits) {
+    fn comment(&mut self, range: Range<usize>, limits: &Limits) {
         let text = String::from_utf8_lossy(self.bytes(range.clone())).into_owned();
         self.findings.sites.push(Site {
             address: "appledouble:comment".into(),
@@ -132,7 +140,7 @@ impl<'a> File<'a> {
             offset: range.start as u64,
             ..Site::default()
         });
-        self.targets.push(Target::Comment(descriptor));
+        self.targets.push(Target::Comment(self.entries.len()));
     }
 
     fn bytes(&self, range: Range<usize>) -> &'a [u8] {
@@ -141,7 +149,7 @@ impl<'a> File<'a> {
 
     /// The ranges of what neither the headers, an entry nor the Finder information holds.
     fn gaps(&self) -> Vec<Range<usize>> {
-        let mut entries: Vec<&Range<usize>> = self.entries.iter().map(|(_, range)| range).collect();
+        let mut entries: Vec<&Range<usize>> = self.entries.iter().map(|entry| &entry.range).collect();
         entries.sort_by_key(|range| range.start);
         let mut gaps = Vec::new();
         let mut end = self.described;
@@ -176,14 +184,13 @@ impl Survey for File<'_> {
         let mut planned = Planned::default();
         let mut edits = Vec::new();
         let mut changed: Vec<(usize, Vec<usize>)> = Vec::new();
-        for (site, target) in removal.sites.iter().filter_map(|site| Some((*site, *self.targets.get(*site)?))) {
+        for target in removal.sites.iter().filter_map(|site| self.targets.get(*site)).copied() {
             match target {
-                Target::Comment(descriptor) => {
-                    let offset = self.findings.sites.get(site).map_or(0, |site| site.offset) as usize;
-                    let entry = self.entries.iter().find(|(id, range)| *id == COMMENT && range.start == offset);
-                    let (_, range) = entry.ok_or_else(|| Error::malformed(descriptor as u64, "no such comment"))?;
-                    edits.push(Edit::fill(range.start as u64..range.end as u64, 0));
-                    edits.push(Edit::fill(descriptor as u64 + 8..descriptor as u64 + 12, 0));
+                Target::Comment(entry) => {
+                    if let Some(Entry { descriptor, range, .. }) = self.entries.get(entry) {
+                        edits.push(Edit::fill(range.start as u64..range.end as u64, 0));
+                        edits.push(Edit::fill(*descriptor as u64 + 8..*descriptor as u64 + 12, 0));
+                    }
                 }
                 Target::Attribute(index) => changed.push((index, Vec::new())),
                 Target::Item(index, item) => match changed.last_mut().filter(|(last, _)| *last == index) {
@@ -216,10 +223,13 @@ impl Survey for File<'_> {
         let place = "extended attributes";
         let described = self.described.min(self.input.len());
         scan.raw_region(Class::Metadata, place, 0, self.bytes(0..described), &claims);
-        for (id, range) in &self.entries {
-            if scan.wants_content() && *id != COMMENT {
-                let place = format!("entry {id}");
-                scan.raw_region(Class::Content, &place, range.start as u64, self.bytes(range.clone()), &[]);
+        for Entry { id, range, .. } in &self.entries {
+            let bytes = self.bytes(range.clone());
+            let place = format!("entry {id}");
+            if *id == COMMENT {
+                scan.raw_region(Class::Metadata, &place, range.start as u64, bytes, &[0..bytes.len()]);
+            } else if scan.wants_content() {
+                scan.raw_region(Class::Content, &place, range.start as u64, bytes, &[]);
             }
         }
         for gap in self.gaps() {

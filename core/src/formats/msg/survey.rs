@@ -8,17 +8,14 @@ use super::headers::{HeaderText, MSIP};
 use super::kinds;
 use super::names::{Names, is_given_up};
 use super::storage::{self, BINARY, NARROW, Object, RECORD, Record, STRING, Streams};
-use crate::containers::cfb::{CompoundFile, Held, replace_held};
+use crate::containers::cfb::{CompoundFile, Held, HeldFiles};
 use crate::containers::nested::rewrite;
 use crate::containers::text;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Guard, KeyCase, Member, Planned, Removal, Scope, Site, Survey};
-
-/// Content is searched in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
 
 /// Properties of an attachment ([MS-OXPROPS]): its data, and its names, the long one first.
 const ATTACHED: u16 = 0x3701;
@@ -38,7 +35,7 @@ pub(super) struct Message<'a> {
     findings: Findings,
     uses: Vec<Use>,
     texts: Vec<HeaderText>,
-    files: Vec<Held>,
+    files: HeldFiles,
 }
 
 /// A property of an object, or a name that no object uses.
@@ -77,7 +74,7 @@ impl<'a> Message<'a> {
             findings,
             uses: Vec::new(),
             texts: Vec::new(),
-            files: Vec::new(),
+            files: HeldFiles::default(),
         };
         message.list()?;
         message.list_headers()?;
@@ -235,13 +232,7 @@ impl<'a> Message<'a> {
     fn show_content(&self, scan: &mut Scan<'_>) {
         let shown: HashSet<usize> = self.texts.iter().map(|text| text.stream).chain(self.values()).collect();
         for (id, _) in self.file.streams().filter(|(id, _)| !shown.contains(id)) {
-            let Ok(extents) = self.file.extents(id) else { continue };
-            let place = self.file.path(id);
-            let mut stream = scan.stream(Class::Content, &place, extents.start());
-            for range in extents.ranges() {
-                let bytes = self.file.input().get(range.start as usize..range.end as usize).unwrap_or_default();
-                bytes.chunks(PIECE).for_each(|piece| stream.push(piece));
-            }
+            self.file.show_stream(id, scan);
         }
     }
 
@@ -256,10 +247,6 @@ impl<'a> Message<'a> {
     fn values(&self) -> impl Iterator<Item = usize> {
         let records = self.uses.iter().filter_map(|used| self.record(used));
         records.flat_map(|(object, record)| self.streams.values(object.storage, record.id, record.kind))
-    }
-
-    fn held(&self, index: usize) -> Result<&Held> {
-        self.files.get(index).ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
     }
 
     /// The edits for these sites, and those that cannot go together with the others.
@@ -345,7 +332,7 @@ impl Survey for Message<'_> {
         };
         planned.left.sort_by_key(|(site, _)| *site);
         planned.left.dedup_by_key(|(site, _)| *site);
-        edits.extend(replace_held(&self.files, removal, self.file.input(), &mut planned)?);
+        edits.extend(self.files.replace(removal, self.file.input(), &mut planned)?);
         edits.extend(self.file.stale(removal.needles));
         planned.plan = Plan::new(edits, self.file.input().len() as u64)?;
         Ok(planned)
@@ -366,7 +353,7 @@ impl Survey for Message<'_> {
     }
 
     fn members(&self) -> Vec<Member> {
-        self.files.iter().map(|held| held.member.clone()).collect()
+        self.files.members()
     }
 
     fn member_layout(&self, _: Layout) -> Layout {
@@ -374,12 +361,10 @@ impl Survey for Message<'_> {
     }
 
     fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
-        Ok(self.held(index)?.extents.head(self.file.input(), len as u64).unwrap_or_default())
+        self.files.head(index, self.file.input(), len)
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        let held = self.held(index)?;
-        self.limits.check_part(held.extents.len())?;
-        held.extents.read(self.file.input())
+        self.files.read(index, self.file.input(), self.limits)
     }
 }

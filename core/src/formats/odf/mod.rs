@@ -22,7 +22,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::containers::markup::{Markup, Parts};
+use crate::containers::markup::{Embedded, Markup, Parts};
 use crate::containers::xml::Text;
 use crate::containers::zip;
 use crate::error::Result;
@@ -66,8 +66,13 @@ impl Format for Odf {
             return Ok(Box::new(package::open(input, limits)?));
         }
         let text = Text::decode(input, limits)?;
-        let labels = parts::document(&text, limits)?;
-        Ok(Box::new(Markup::new(Cow::Borrowed(input), Parts::new(labels), "", limits)))
+        let (labels, files) = parts::flat_document(&text, limits)?;
+        let mut parts = Parts::new(labels);
+        if text.encoding().unit() == 1 {
+            let named = |(index, range)| Embedded::new(format!("binary data {}", index + 1), input, range, None);
+            parts.embedded = files.into_iter().enumerate().map(named).collect();
+        }
+        Ok(Box::new(Markup::new(Cow::Borrowed(input), parts, "", limits)))
     }
 }
 

@@ -12,24 +12,34 @@ use crate::survey::{KeyCase, Kind, Site};
 const PACKAGE_TERMS: &str = "http://docs.oasis-open.org/ns/office/";
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 
-/// Reads `meta.xml`, `content.xml`, `styles.xml` or a flat document: the properties within `office:meta`, and the
-/// variables that a text declares.
+/// Reads `meta.xml`, `content.xml` or `styles.xml`: the properties within `office:meta`, and the variables that a text
+/// declares.
 ///
 /// # Errors
 /// Malformed XML, a document type declaration that declares anything, or a limit, with the offset in the part.
 pub(super) fn document(text: &Text<'_>, limits: &Limits) -> Result<Labels> {
+    Ok(flat_document(text, limits)?.0)
+}
+
+/// Reads a flat document: its labels, and the raw bytes of what stands in it in base64.
+///
+/// # Errors
+/// As [`document`].
+pub(super) fn flat_document(text: &Text<'_>, limits: &Limits) -> Result<(Labels, Vec<Range<usize>>)> {
     let mut walk = Walk::new(text, limits).allowing_doctype();
     // The text of a document is long, and nothing is searched in it by names.
     walk.claims_names = false;
+    let mut files = Vec::new();
     while let Some(event) = walk.next()? {
         let Event::Start(element) = event else { continue };
         match element.name.local {
             "meta" if walk.scanner.depth() == 2 => region(&mut walk, &element, property)?,
             "user-field-decls" => region(&mut walk, &element, variable)?,
+            "binary-data" => files.push(text.raw(walk.scanner.content(&element)?.inner)),
             _ => {}
         }
     }
-    Ok(walk.labels)
+    Ok((walk.labels, files))
 }
 
 /// Reads the children of an element that describes the document.

@@ -6,19 +6,16 @@ use std::ops::Range;
 use super::embedded;
 use super::guards;
 use crate::containers::Carrier;
-use crate::containers::cfb::{CompoundFile, Entry, EntryKind, Extents, Held, replace_held};
+use crate::containers::cfb::{CompoundFile, Entry, EntryKind, Extents, HeldFiles};
 use crate::containers::propset::{PropertySets, is_property_set};
 use crate::containers::xml::{self, Labels};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::formats::ooxml;
 use crate::limits::Limits;
 use crate::needles::Needles;
 use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Survey};
-
-/// Content is searched in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
 
 /// A compound file, and the streams of it that may hold labels.
 #[derive(Debug)]
@@ -29,7 +26,7 @@ pub(super) struct Document<'a> {
     findings: Findings,
     /// For each site, its part and its place in it.
     sites: Vec<(usize, usize)>,
-    files: Vec<Held>,
+    files: HeldFiles,
 }
 
 /// A stream that may hold labels.
@@ -52,12 +49,13 @@ impl<'a> Document<'a> {
     pub(super) fn open(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
         let file = CompoundFile::parse(input, limits)?;
         let findings = Findings { guards: guards::find(&file), ..Findings::default() };
-        let mut document = Self { file, limits, parts: Vec::new(), findings, sites: Vec::new(), files: Vec::new() };
+        let mut document =
+            Self { file, limits, parts: Vec::new(), findings, sites: Vec::new(), files: HeldFiles::default() };
         let streams: Vec<usize> = document.file.streams().map(|(id, _)| id).collect();
         for id in streams {
             match document.read(id) {
                 Ok(Some(content)) => document.add(id, content)?,
-                Ok(None) => document.files.extend(embedded::find(&document.file, id)),
+                Ok(None) => embedded::find(&document.file, id).into_iter().for_each(|held| document.files.push(held)),
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(error),
                 Err(error) => document.hidden(id, &error.reason()),
             }
@@ -128,23 +126,13 @@ impl<'a> Document<'a> {
         self.findings.guards.push(Guard { barrier, scope: Scope::Hidden, offset });
     }
 
-    fn held(&self, index: usize) -> Result<&Held> {
-        self.files.get(index).ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
-    }
-
     fn show_content(&self, scan: &mut Scan<'_>) {
         for (id, entry) in self.file.streams() {
             scan.region(Class::Content, "name of a stream", entry.offset, entry.name.as_bytes(), &[]);
             if self.parts.iter().any(|part| part.stream == id) {
                 continue;
             }
-            let Ok(extents) = self.file.extents(id) else { continue };
-            let place = self.file.path(id);
-            let mut stream = scan.stream(Class::Content, &place, extents.start());
-            for range in extents.ranges() {
-                let bytes = self.file.input().get(range.start as usize..range.end as usize).unwrap_or_default();
-                bytes.chunks(PIECE).for_each(|piece| stream.push(piece));
-            }
+            self.file.show_stream(id, scan);
         }
     }
 }
@@ -193,7 +181,7 @@ impl Survey for Document<'_> {
             chosen.get_mut(*part).into_iter().for_each(|list| list.push(*place));
         }
         let mut planned = Planned::default();
-        let mut edits = replace_held(&self.files, removal, self.file.input(), &mut planned)?;
+        let mut edits = self.files.replace(removal, self.file.input(), &mut planned)?;
         for (part, chosen) in self.parts.iter().zip(chosen) {
             edits.extend(part.edits(&chosen, removal.needles, self.limits)?);
         }
@@ -214,7 +202,7 @@ impl Survey for Document<'_> {
     }
 
     fn members(&self) -> Vec<Member> {
-        self.files.iter().map(|held| held.member.clone()).collect()
+        self.files.members()
     }
 
     fn member_layout(&self, _: Layout) -> Layout {
@@ -222,12 +210,10 @@ impl Survey for Document<'_> {
     }
 
     fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
-        Ok(self.held(index)?.extents.head(self.file.input(), len as u64).unwrap_or_default())
+        self.files.head(index, self.file.input(), len)
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        let held = self.held(index)?;
-        self.limits.check_part(held.extents.len())?;
-        held.extents.read(self.file.input())
+        self.files.read(index, self.file.input(), self.limits)
     }
 }

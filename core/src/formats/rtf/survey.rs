@@ -12,9 +12,6 @@ use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Member, Planned, Removal, Survey};
 
-/// Content is searched in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
-
 /// A surveyed document.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
@@ -124,12 +121,7 @@ impl Survey for Document<'_> {
         let end = self.found.end;
         scan.raw_region(Class::Slack, "behind the document", end as u64, self.bytes(end..self.input.len()), &[]);
         if scan.wants_text(self.input.len() as u64) {
-            let mut position = 0;
-            for gap in self.found.metadata.iter().cloned().chain(std::iter::once(end..end)) {
-                let mut stream = scan.stream(Class::Content, "text", position as u64);
-                self.bytes(position..gap.start).chunks(PIECE).for_each(|piece| stream.push(piece));
-                position = gap.end.max(position);
-            }
+            scan.text_around(self.bytes(0..end), &self.found.metadata);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::engine::{Engine, list};
 use crate::formats::Format;
 use crate::inside::Inside;
+use crate::inside::tests::picture;
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::report::{Outcome, Report};
@@ -90,18 +91,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A picture of one pixel with a label.
 fn png() -> Vec<u8> {
-    let chunk = |kind: &[u8], data: &[u8]| {
-        let body = [kind, data].concat();
-        [&(data.len() as u32).to_be_bytes()[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
-    };
-    [
-        b"\x89PNG\r\n\x1a\n".to_vec(),
-        chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]),
-        chunk(b"tEXt", b"LabelKey\0LabelValue"),
-        chunk(b"IDAT", &[0x78, 0x9c, 0x63, 0, 0, 0, 2, 0, 1]),
-        chunk(b"IEND", b""),
-    ]
-    .concat()
+    picture(&[("LabelKey", "LabelValue")])
 }
 
 #[test]

@@ -146,7 +146,11 @@ impl<'t> Reader<'t> {
                 Ok(())
             }
             (PACKAGE, "xmlData") => self.part_data(element),
-            (PACKAGE, "binaryData") => self.binary_data(element),
+            (PACKAGE, "binaryData") => self.binary_data(element, self.part.0.clone()),
+            (WORD, "binData") => {
+                let name = element.value(WORD, "name").unwrap_or_default();
+                self.binary_data(element, name.trim_start_matches("wordml:").to_owned())
+            }
             (SVG | "", "svg") if is_svg && depth == 1 => {
                 self.root(element);
                 Ok(())
@@ -266,12 +270,12 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// A binary part of a flat package.
-    fn binary_data(&mut self, element: &Element<'t>) -> Result<()> {
+    /// A binary part of a flat package, or a picture of a flat document.
+    fn binary_data(&mut self, element: &Element<'t>, name: String) -> Result<()> {
         let content = self.walk.scanner.content(element)?;
         if self.walk.text.encoding().unit() == 1 && !content.has_elements {
             let range = self.walk.text.raw(content.inner);
-            let name = self.part.0.trim_start_matches('/').to_owned();
+            let name = name.trim_start_matches('/').to_owned();
             self.embedded.push(Embedded::new(name, self.input, range, None));
         }
         Ok(())

@@ -1,8 +1,12 @@
 //! Documents built by hand, stripped through the engine, which verifies every result.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::engine::{Engine, list};
 use crate::error::ErrorKind;
 use crate::inside::Inside;
+use crate::inside::tests::picture;
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::report::{Outcome, Report};
@@ -175,4 +179,25 @@ fn old_copies_in_comments_go_too() {
     let bytes = b"<?xml version='1.0'?><a><!-- was: <meta name='project' content='secret words'/> --><meta name='project' content='secret words'/></a>";
     let [kept, _] = both(bytes, "xml", &["project"]);
     assert!(!text(&kept).contains("secret") && text(&kept).contains("<!-- was: "));
+}
+
+#[test]
+fn pictures_of_flat_documents_are_files_inside() {
+    let picture = STANDARD.encode(picture(&[("inside", "a word")]));
+    let (start, end) = picture.split_at(40);
+    let word = WORD_2003.replace(
+        "text</w:p>",
+        &format!("<w:pict><w:binData w:name=\"wordml://0001.png\">\r\n{start}\r\n{end}</w:binData></w:pict></w:p>"),
+    );
+    let flat = format!(
+        "<?xml version='1.0'?><office:document xmlns:office='urn:oasis:names:tc:opendocument:xmlns:office:1.0'>\
+         <office:body><office:binary-data>\n  {start}\n  {end}\n</office:binary-data></office:body></office:document>"
+    );
+    for (bytes, place) in [(word, "0001.png"), (flat, "binary data 1")] {
+        let (report, output) = strip(bytes.as_bytes(), &["inside"], Layout::Preserve);
+        assert_eq!((report.outcome, output.len()), (Outcome::Stripped, bytes.len()), "{:?}", report.reason);
+        let told = format!("{report:?}");
+        assert!(told.contains(place), "{told}");
+        assert_eq!(strip(&output, &["inside"], Layout::Preserve).0.outcome, Outcome::Clean);
+    }
 }
