@@ -105,7 +105,7 @@ impl CompoundFile<'_> {
         let place = self.path(id);
         let mut stream = scan.stream(Class::Content, &place, extents.start());
         for range in extents.ranges() {
-            piece(self.input, &range).unwrap_or_default().chunks(PIECE).for_each(|bytes| stream.push(bytes));
+            piece(self.input, range).unwrap_or_default().chunks(PIECE).for_each(|bytes| stream.push(bytes));
         }
     }
 

@@ -227,7 +227,8 @@ impl Survey for File<'_> {
             let bytes = self.bytes(range.clone());
             let place = format!("entry {id}");
             if *id == COMMENT {
-                scan.raw_region(Class::Metadata, &place, range.start as u64, bytes, &[0..bytes.len()]);
+                let whole = 0..bytes.len();
+                scan.raw_region(Class::Metadata, &place, range.start as u64, bytes, std::slice::from_ref(&whole));
             } else if scan.wants_content() {
                 scan.raw_region(Class::Content, &place, range.start as u64, bytes, &[]);
             }

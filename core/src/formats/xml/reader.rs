@@ -146,10 +146,13 @@ impl<'t> Reader<'t> {
                 Ok(())
             }
             (PACKAGE, "xmlData") => self.part_data(element),
-            (PACKAGE, "binaryData") => self.binary_data(element, self.part.0.clone()),
+            (PACKAGE, "binaryData") => {
+                let name = self.part.0.clone();
+                self.binary_data(element, &name)
+            }
             (WORD, "binData") => {
                 let name = element.value(WORD, "name").unwrap_or_default();
-                self.binary_data(element, name.trim_start_matches("wordml:").to_owned())
+                self.binary_data(element, name.trim_start_matches("wordml:"))
             }
             (SVG | "", "svg") if is_svg && depth == 1 => {
                 self.root(element);
@@ -271,7 +274,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A binary part of a flat package, or a picture of a flat document.
-    fn binary_data(&mut self, element: &Element<'t>, name: String) -> Result<()> {
+    fn binary_data(&mut self, element: &Element<'t>, name: &str) -> Result<()> {
         let content = self.walk.scanner.content(element)?;
         if self.walk.text.encoding().unit() == 1 && !content.has_elements {
             let range = self.walk.text.raw(content.inner);
