@@ -4,6 +4,7 @@
 pub(crate) mod bmff;
 pub(crate) mod cfb;
 pub mod deflate;
+pub(crate) mod ebml;
 pub(crate) mod gzip;
 pub mod iptc;
 pub(crate) mod json;

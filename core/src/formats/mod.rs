@@ -7,6 +7,7 @@ mod html;
 mod isobmff;
 mod jpeg;
 mod json;
+mod matroska;
 mod msg;
 mod odf;
 mod ole;
@@ -64,6 +65,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &jpeg::Jpeg,
     &png::Png,
     &isobmff::IsoBmff,
+    &matroska::Matroska,
     &appledouble::AppleDouble,
     &ooxml::Ooxml,
     &odf::Odf,

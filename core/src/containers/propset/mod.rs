@@ -23,7 +23,7 @@ use crate::plan::{Edit, Layout};
 use crate::survey::Site;
 
 use section::Section;
-pub(crate) use value::Page;
+pub(crate) use value::{Page, instant};
 
 /// A parsed stream of property sets.
 #[derive(Debug)]

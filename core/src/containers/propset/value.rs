@@ -210,7 +210,7 @@ fn date(days: f64) -> String {
 }
 
 /// A time as ISO 8601 writes it.
-fn instant(seconds: i64) -> String {
+pub(crate) fn instant(seconds: i64) -> String {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Years that begin in March, in eras of 400 years: leap days come last.
     let shifted = days + 719_468;
