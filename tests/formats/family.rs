@@ -228,6 +228,7 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 ("COM", _) => "jpeg:comment".into(),
                 ("opfmeta", name) => format!("opf:{name}"),
                 ("opf", name) => name.to_owned(),
+                ("simpletag", name) => format!("mkv:{name}"),
                 ("hdr", name) => format!("header:{name}"),
                 ("userprop", name) => format!("custom:{name}"),
                 ("rtf", name) => format!("info:{name}"),

@@ -23,6 +23,7 @@ mod strip;
 mod jpeg;
 mod mail;
 mod markup;
+mod matroska;
 mod msg;
 mod odf;
 mod ole;

@@ -57,6 +57,7 @@ impl Surveyed<'_> {
     ) -> Result<Vec<Change>> {
         let mut drops = Drops::default();
         let mut changes = Vec::new();
+        let mut comments: HashMap<usize, Vec<usize>> = HashMap::new();
         for unit in removal.sites.iter().filter_map(|site| self.tree.units.get(*site)) {
             match unit {
                 Unit::Drop { range, master } => self.drop_element(&mut drops, range, *master),
@@ -67,8 +68,12 @@ impl Surveyed<'_> {
                     };
                     changes.push(Change { master: *master, edit });
                 }
-                Unit::Private(..) => {}
+                Unit::Private(private, own) => comments.entry(*private).or_default().push(*own),
             }
+        }
+        for (index, private) in self.tree.privates.iter().enumerate() {
+            let chosen = comments.remove(&index).unwrap_or_default();
+            changes.extend(private.changes(&chosen, removal.needles, layout)?);
         }
         let gone = self.gone(&drops);
         for (range, master) in &gone {

@@ -262,7 +262,7 @@ impl<'a> Tree<'a> {
         let index = self.privates.len();
         let base = private.base() as u64;
         let place = format!("CodecPrivate of track {number}");
-        for (own, site) in private.sites().iter().enumerate() {
+        for (own, site) in private.sites() {
             let site = Site { offset: base + site.offset, place: join_places(&place, &site.place), ..site.clone() };
             self.findings.sites.push(site);
             self.units.push(Unit::Private(index, own));
