@@ -296,7 +296,7 @@ const TIGHTER: usize = 32;
 const CUT: [&str; 1] = ["eml"];
 
 /// Tags that follow from others, and may change when those go.
-const DERIVED: [&str; 13] = [
+const DERIVED: [&str; 20] = [
     // Which of them it shows depends on the files it read before; another reader compares them.
     "XMP-meta:User-defined",
     // Names in UTF-16 it cuts after their first letter, and takes what follows for fields.
@@ -313,6 +313,14 @@ const DERIVED: [&str; 13] = [
     "XMP-xmpNote:HasExtendedXMP",
     "XMP-x:XMPToolkit",
     "ExifTool:Warning",
+    // What follows an edit in Matroska.
+    "Matroska:CRC-32",
+    "Matroska:SeekID",
+    "Matroska:TagTrackUID",
+    "Matroska:TargetType",
+    "Matroska:SeekPosition",
+    "Matroska:CueClusterPosition",
+    ":CodecPrivate",
 ];
 
 fn squash(text: &str) -> String {
@@ -340,6 +348,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("modified", "modifydate"),
     ("revision", "revisionnumber"),
     ("totaltime", "totaledittime"),
+    ("dateutc", "datetimeoriginal"),
 ];
 
 /// The names under which a reader may show a site.

@@ -103,7 +103,9 @@ fn made(folder: &TempDir) -> Vec<PathBuf> {
         let labels = format!("-metadata {KEY}={VALUE} -metadata title=T");
         run("ffmpeg", &format!("-v error -y {sources} {labels} {arguments}"));
     };
-    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(at(name), format!("<?xml version='1.0'?>{text}")).unwrap();
+    };
     ffmpeg("-c:v libvpx -c:a libvorbis made.webm");
     ffmpeg("-c:v libvpx -c:a libopus -live 1 live.webm");
     ffmpeg("-c:v mpeg4 -c:a flac -reserve_index_space 4096 -cluster_time_limit 500 front.mkv");
@@ -128,7 +130,7 @@ fn made(folder: &TempDir) -> Vec<PathBuf> {
         display("Two")
     );
     write("chapters.xml", &format!("<Chapters><EditionEntry>{atom}</EditionEntry></Chapters>"));
-    write("note.txt", "a file inside");
+    std::fs::write(at("note.txt"), "a file inside").unwrap();
     run(
         "mkvmerge",
         "-o merged.mkv --global-tags tags.xml --chapters chapters.xml --title Title --track-name 0:Camera \
