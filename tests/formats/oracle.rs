@@ -335,7 +335,6 @@ pub(crate) fn pixels(path: &Path) -> Result<String, String> {
     if output.status.success() { Ok(text(&output.stdout)) } else { Err("ImageMagick refuses it".into()) }
 }
 
-#[expect(dead_code, reason = "for sound and video")]
 /// Hashes of the packets of every stream of a sound or video, as `ffmpeg` reads them; nothing if it refuses the file.
 pub(crate) fn streams(path: &Path) -> Option<String> {
     let path = path.to_string_lossy();
@@ -368,6 +367,7 @@ pub(crate) fn all_present() {
         ("7z", "i"),
         ("rsvg-convert", "--version"),
         ("ffmpeg", "-version"),
+        ("mkvmerge", "--version"),
     ] {
         let started = Command::new(program).arg(argument).stdin(Stdio::null()).output();
         started.unwrap_or_else(|error| missing(program, &error));
