@@ -1,4 +1,4 @@
-//! Matroska and WebM: the packets of every stream are the same, `mkvmerge` finds tracks, chapters and attachments as
+//! Matroska and `WebM`: the packets of every stream are the same, `mkvmerge` finds tracks, chapters and attachments as
 //! before and nothing to warn of.
 
 use std::path::{Path, PathBuf};

@@ -128,9 +128,10 @@ impl<'a> Private<'a> {
             Held::Laced { packets, at, .. } => relaced(old, packets, *at, kept, comments.bytes().len(), layout),
             Held::Block { head, .. } => reblocked(old, *head, kept, comments.bytes().len(), layout),
         };
-        let edit = match new.len() == old.len() {
-            true => rewrite(self.element.data.start, old, &new),
-            false => Some(self.element.with_data(&new)?),
+        let edit = if new.len() == old.len() {
+            rewrite(self.element.data.start, old, &new)
+        } else {
+            Some(self.element.with_data(&new)?)
         };
         Ok(edit.map(|edit| Change { master: self.master, edit }).into_iter().collect())
     }

@@ -157,7 +157,7 @@ pub(super) fn is_term(master: u32, id: u32) -> bool {
         (master, id),
         (TRACK_ENTRY, CODEC_ID | 0x22_B59C | 0x22_B59D)
             | (ATTACHED_FILE, FILE_MEDIA_TYPE)
-            | (CHAPTER_DISPLAY, 0x437C | 0x437D | 0x437E)
+            | (CHAPTER_DISPLAY, 0x437C..=0x437E)
             | (EDITION_DISPLAY, 0x45E4)
             | (TARGETS, TARGET_TYPE)
             | (SIMPLE_TAG, TAG_LANGUAGE | TAG_LANGUAGE_BCP47)

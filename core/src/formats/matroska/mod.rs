@@ -1,4 +1,4 @@
-//! Matroska and WebM (RFC 9559, the Matroska tag specification, RFC 8794 for EBML).
+//! Matroska and `WebM` (RFC 9559, the Matroska tag specification, RFC 8794 for EBML).
 //!
 //! Labels live in `Tags`: each `SimpleTag` has a name and a value, belongs to the file or to a track, a chapter or an
 //! attachment, and may hold tags that say more of it. Further: strings of `Info` (title, file names, programs), names

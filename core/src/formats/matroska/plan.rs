@@ -75,7 +75,7 @@ impl Surveyed<'_> {
             let chosen = comments.remove(&index).unwrap_or_default();
             changes.extend(private.changes(&chosen, removal.needles, layout)?);
         }
-        let gone = self.gone(&drops);
+        let gone = Self::gone(&drops);
         for (range, master) in &gone {
             let edits = match layout {
                 Layout::Preserve => voids(range.clone(), self.walk.longest),
@@ -119,7 +119,7 @@ impl Surveyed<'_> {
     }
 
     /// The outermost elements that go, neighbours as one.
-    fn gone(&self, drops: &Drops) -> Vec<(Range<usize>, usize)> {
+    fn gone(drops: &Drops) -> Vec<(Range<usize>, usize)> {
         let mut gone: Vec<(Range<usize>, usize)> = Vec::new();
         for (start, (end, master)) in &drops.ranges {
             match gone.last_mut() {
