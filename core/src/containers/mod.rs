@@ -6,6 +6,7 @@ pub(crate) mod cfb;
 pub mod deflate;
 pub(crate) mod ebml;
 pub(crate) mod gzip;
+pub mod id3;
 pub mod iptc;
 pub(crate) mod json;
 pub(crate) mod markup;
