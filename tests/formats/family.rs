@@ -58,10 +58,16 @@ struct Table {
 /// Runs every generic check over the family and writes its table to `target/corpus-table`. The files whose name
 /// contains one of `reserved` may end otherwise than clean or stripped; the family says why.
 pub(crate) fn judge_all<J: Judge>(prefix: &str, reserved: &[&str]) {
+    judge_files::<J>(prefix, |_| true, reserved);
+}
+
+/// The same for those files of a family that are wanted.
+pub(crate) fn judge_files<J: Judge>(prefix: &str, wants: fn(&File) -> bool, reserved: &[&str]) {
     oracle::all_present();
     let table = Mutex::new(Table::default());
     let mut complaints: Vec<String> = corpus::files(prefix)
         .par_iter()
+        .filter(|file| wants(file))
         .flat_map_iter(|file| {
             let run = || check_file::<J>(file, &table);
             let mut complaints = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| vec!["panicked".to_owned()]);
@@ -225,6 +231,7 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                     return None;
                 }
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
+                ("INFO", name) => format!("riff:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
                 ("opfmeta", name) => format!("opf:{name}"),
                 ("opf", name) => name.to_owned(),
@@ -232,8 +239,10 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 ("hdr", name) => format!("header:{name}"),
                 ("userprop", name) => format!("custom:{name}"),
                 ("rtf", name) => format!("info:{name}"),
-                // What stands behind the end of a name is no part of it.
-                ("custom", "") => return None,
+                // What stands behind the end of a name is no part of it. Points in the sound and what plays it are no
+                // labels, and a list of comments may be empty.
+                ("custom", "") | ("aiff", "MARK" | "INST" | "COMT") => return None,
+                ("aiff", name) => format!("aiff:{}", name.trim_end()),
                 ("custom" | "docvar" | "tag" | "info" | "xmp", _) => key.split('\0').next()?.to_owned(),
                 _ => return None,
             };
@@ -296,7 +305,11 @@ const TIGHTER: usize = 32;
 const CUT: [&str; 1] = ["eml"];
 
 /// Tags that follow from others, and may change when those go.
-const DERIVED: [&str; 20] = [
+const DERIVED: [&str; 23] = [
+    // Of a comment that goes, and the length of what is shorter.
+    "AIFF:CommentTime",
+    "AIFF:MarkerID",
+    "RIFF:RIFFSize64",
     // Which of them it shows depends on the files it read before; another reader compares them.
     "XMP-meta:User-defined",
     // Names in UTF-16 it cuts after their first letter, and takes what follows for fields.

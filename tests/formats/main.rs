@@ -20,6 +20,7 @@ mod oracle;
 mod packages;
 mod strip;
 
+mod gif;
 mod jpeg;
 mod mail;
 mod markup;
@@ -31,6 +32,10 @@ mod ooxml;
 mod outline;
 mod pdf;
 mod png;
+mod psd;
 mod remote;
+mod riff;
 mod rtf;
+mod tiff;
+mod webp;
 mod zip;

@@ -214,10 +214,15 @@ pub(crate) const VALUE: &str = "Zq&Value<7> \u{4e2d}\u{6587}";
 
 /// Has `exiftool` write an XMP property of an unknown namespace into a copy of `path`.
 pub(crate) fn inject_xmp(path: &Path, _: &str) -> Result<Vec<u8>, String> {
+    exiftool_writes(&[&format!("-XMP-zq:{KEY}={VALUE}")], path)
+}
+
+/// Has `exiftool` write what the arguments say into a copy of `path`.
+pub(crate) fn exiftool_writes(arguments: &[&str], path: &Path) -> Result<Vec<u8>, String> {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracles/exiftool.config");
     let config = config.to_string_lossy();
-    let property = format!("-XMP-zq:{KEY}={VALUE}");
-    let output = run("exiftool", &["-config", &config, "-q", "-q", "-m", &property, "-o", "-"], path);
+    let all = [&["-config", &*config, "-q", "-q", "-m"], arguments, &["-o", "-"]].concat();
+    let output = run("exiftool", &all, path);
     if output.status.success() && !output.stdout.is_empty() {
         return Ok(output.stdout);
     }

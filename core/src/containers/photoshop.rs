@@ -43,6 +43,8 @@ pub struct ImageResources {
     records: Option<IptcBlock>,
     claimed: Vec<Range<usize>>,
     payload: Vec<Range<usize>>,
+    /// Packets that cannot be read.
+    unread: Vec<usize>,
     is_cut: bool,
 }
 
@@ -84,6 +86,7 @@ impl ImageResources {
             records: None,
             claimed: Vec::new(),
             payload: Vec::new(),
+            unread: Vec::new(),
             is_cut,
         };
         for (index, resource) in resources.iter().enumerate() {
@@ -97,6 +100,11 @@ impl ImageResources {
     /// Whether the last resource reaches past the end: the block goes on in another segment.
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// Where XMP packets begin that say something and cannot be read.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = usize> {
+        self.unread.iter().copied()
     }
 
     /// The ranges of thumbnails.
@@ -117,6 +125,7 @@ impl ImageResources {
             return Ok(());
         }
         match *number {
+            XMP if content.iter().any(|byte| !byte.is_ascii_whitespace() && *byte != 0) => self.unread.push(data.start),
             IPTC_DIGEST => self.claimed.push(data.clone()),
             THUMBNAIL | BGR_THUMBNAIL => {
                 let start = data.end.min(data.start + THUMBNAIL_HEADER);

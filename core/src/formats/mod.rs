@@ -3,6 +3,7 @@
 mod appledouble;
 mod eml;
 mod epub;
+mod gif;
 mod html;
 mod isobmff;
 mod jpeg;
@@ -14,8 +15,11 @@ mod ole;
 mod ooxml;
 mod pdf;
 mod png;
+mod psd;
+mod riff;
 mod rtf;
 mod svg;
+mod tiff;
 mod xml;
 mod xmp;
 mod yaml;
@@ -66,6 +70,13 @@ pub static FORMATS: &[&dyn Format] = &[
     &png::Png,
     &isobmff::IsoBmff,
     &matroska::Matroska,
+    &gif::Gif,
+    &tiff::Tiff,
+    &psd::Psd,
+    &riff::Webp,
+    &riff::Wave,
+    &riff::Avi,
+    &riff::Aiff,
     &appledouble::AppleDouble,
     &ooxml::Ooxml,
     &odf::Odf,

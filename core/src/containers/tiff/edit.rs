@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Directory, Entry, Link, Tiff};
 use crate::containers::nested::rewrite;
 use crate::error::{ErrorKind, Result};
-use crate::plan::{Edit, Layout};
+use crate::plan::{Edit, Layout, Replacement};
 use crate::survey::Barrier;
 
 /// What becomes of the directories.
@@ -187,9 +187,24 @@ impl Tiff {
 
 impl Entry {
     /// The value, if it is not in the entry itself.
-    fn outside(&self) -> Option<Range<usize>> {
+    pub(super) fn outside(&self) -> Option<Range<usize>> {
         self.value.clone().filter(|_| !self.is_inline)
     }
+}
+
+/// Cuts the bytes of a block of `length` bytes from `end` on, instead of what `edits` do to them.
+pub(crate) fn shorten(edits: &mut Vec<Edit>, end: usize, length: usize) {
+    if end == length {
+        return;
+    }
+    let end = end as u64;
+    for edit in edits.iter_mut().filter(|edit| edit.range.end > end && edit.range.start < end) {
+        if let Replacement::Fill { byte: 0, .. } = edit.with {
+            *edit = Edit::fill(edit.range.start..end, 0);
+        }
+    }
+    edits.retain(|edit| edit.range.start < end);
+    edits.push(Edit::delete(end..length as u64));
 }
 
 /// `ranges` sorted and joined.
@@ -206,7 +221,10 @@ pub(super) fn union(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 }
 
 /// The parts of `range` outside `kept`, which is sorted and disjoint.
-fn subtract<'k>(range: &Range<usize>, kept: &'k [Range<usize>]) -> impl Iterator<Item = Range<usize>> + use<'k> {
+pub(super) fn subtract<'k>(
+    range: &Range<usize>,
+    kept: &'k [Range<usize>],
+) -> impl Iterator<Item = Range<usize>> + use<'k> {
     let Range { start, end } = *range;
     let first = kept.partition_point(|kept| kept.end <= start);
     let overlapping = kept.get(first..).unwrap_or_default().iter().take_while(move |kept| kept.start < end);

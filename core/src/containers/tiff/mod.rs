@@ -1,8 +1,8 @@
 //! TIFF structures (TIFF 6.0, Exif 3.0, BigTIFF): an Exif block, or a whole TIFF file.
 //!
 //! Labels are the tags that hold text or describe the document, in the main chain of directories and in the SubIFDs,
-//! Exif, GPS and interoperability directories; XMP (tag 700), IPTC (33723) and Photoshop resources (34377) are carriers
-//! within. Layout of the image, thumbnails and MakerNotes are not sites.
+//! Exif, GPS and interoperability directories; XMP (tag 700), IPTC (33723), Photoshop resources (34377) and the items of
+//! GDAL (42112) are carriers within. Layout of the image, thumbnails and MakerNotes are not sites.
 //!
 //! Removal drops a directory entry: later entries move up, the zeroed room follows the directory, and the value is
 //! zeroed except where another structure shares its bytes. Nothing else ever moves, with either layout, because
@@ -14,6 +14,8 @@
 
 mod directory;
 mod edit;
+mod gdal;
+mod regions;
 mod tags;
 mod value;
 
@@ -24,7 +26,9 @@ use super::{Carrier, iptc, photoshop, text, xmp};
 use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
-use crate::survey::{Barrier, Kind, Site};
+use crate::survey::{Barrier, Guard, Kind, Scope, Site};
+pub(crate) use edit::shorten;
+
 use directory::{Coding, Directory, Entry, Lead, Link, header};
 use tags::{Form, Role};
 use value::is_numeric;
@@ -42,7 +46,12 @@ pub struct Tiff {
     nested: Vec<Nested>,
     /// Ranges whose bytes are known: see [`Carrier::claimed`].
     claimed: Vec<Range<usize>>,
+    /// Whether there is a MakerNote or another private structure, which may refer to any byte.
     has_maker_note: bool,
+    /// What stands in the way of an edit, where the block is a file of its own.
+    guards: Vec<Guard>,
+    /// Whether the block is a file of its own.
+    is_file: bool,
 }
 
 impl Tiff {
@@ -82,40 +91,17 @@ impl Tiff {
             nested: Vec::new(),
             claimed: Vec::new(),
             has_maker_note: false,
+            guards: Vec::new(),
+            is_file,
         };
         tiff.claimed.push(0..coding.header_len());
         tiff.read_directories(bytes, first, limits)?;
-        tiff.payload = tiff.find_payload(bytes, is_file);
+        tiff.payload = tiff.find_payload(bytes, limits)?;
         for directory in 0..tiff.directories.len() {
             tiff.add_sites(bytes, directory, limits, depth)?;
         }
         tiff.bar_overlapping();
         Ok(tiff)
-    }
-
-    /// The ranges of image data: strips, tiles, thumbnails.
-    pub fn payload(&self) -> &[Range<usize>] {
-        &self.payload
-    }
-
-    /// The bytes that no structure refers to, in order: what an editor left behind. Empty where a MakerNote, which may
-    /// refer to any byte, makes that unknowable.
-    pub fn gaps(&self) -> Vec<Range<usize>> {
-        if self.has_maker_note {
-            return Vec::new();
-        }
-        let mut gaps = Vec::new();
-        let mut position = 0;
-        for extent in edit::union(self.extents(|_, _| true)) {
-            if extent.start > position {
-                gaps.push(position..extent.start);
-            }
-            position = extent.end;
-        }
-        if position < self.length {
-            gaps.push(position..self.length);
-        }
-        gaps
     }
 
     fn read_directories(&mut self, bytes: &[u8], first: u64, limits: &Limits) -> Result<()> {
@@ -157,34 +143,6 @@ impl Tiff {
         Ok(())
     }
 
-    fn find_payload(&self, bytes: &[u8], is_file: bool) -> Vec<Range<usize>> {
-        const PAIRS: [(u16, u16); 3] = [
-            (tags::STRIP_OFFSETS, tags::STRIP_BYTE_COUNTS),
-            (tags::TILE_OFFSETS, tags::TILE_BYTE_COUNTS),
-            (tags::THUMBNAIL_OFFSET, tags::THUMBNAIL_LENGTH),
-        ];
-        let is_structure = |range: &Range<usize>| {
-            let overlaps = |other: &Range<usize>| range.start < other.end && other.start < range.end;
-            self.directories.iter().any(|directory| overlaps(&directory.range))
-        };
-        let mut payload = Vec::new();
-        for (index, directory) in self.directories.iter().enumerate() {
-            let pairs = if is_file || index > 0 { &PAIRS[..] } else { &PAIRS[2..] };
-            for &(offsets, lengths) in pairs {
-                let (Some(offsets), Some(lengths)) = (directory.entry(offsets), directory.entry(lengths)) else {
-                    continue;
-                };
-                let pairs = self.coding.integers(bytes, offsets).zip(self.coding.integers(bytes, lengths));
-                payload.extend(pairs.filter_map(|(offset, length)| {
-                    let start = usize::try_from(offset).ok().filter(|start| *start < bytes.len())?;
-                    let end = start.saturating_add(usize::try_from(length).ok()?).min(bytes.len());
-                    Some(start..end).filter(|range| !range.is_empty() && (is_file || !is_structure(range)))
-                }));
-            }
-        }
-        payload
-    }
-
     fn add_sites(&mut self, bytes: &[u8], directory: usize, limits: &Limits, depth: usize) -> Result<()> {
         let Some(Directory { role, name, range, slots, .. }) = self.directories.get(directory) else { return Ok(()) };
         let (role, name, slots) = (*role, name.clone(), slots.clone());
@@ -192,8 +150,8 @@ impl Tiff {
         for (slot, entry) in slots.iter().enumerate() {
             let Some(entry) = entry else { continue };
             let value = entry.value.clone().and_then(|range| bytes.get(range)).unwrap_or_default();
+            self.has_maker_note |= tags::FREE_REFERENCES.contains(&entry.tag);
             if entry.tag == tags::MAKER_NOTE {
-                self.has_maker_note = true;
                 self.claimed.extend(entry.value.as_ref().map(|range| range.start..range.start + maker_header(value)));
             }
             if let Some(carrier) = embedded(entry, value, limits, depth)? {
@@ -204,6 +162,7 @@ impl Tiff {
                 self.nested.push(nested);
                 continue;
             }
+            self.guards.extend(guard(entry, value, range.start));
             let Some((key, form)) = identify(role, entry) else {
                 if is_numeric(entry.format) && entry.tag != tags::MAKER_NOTE {
                     self.claimed.extend(entry.value.clone());
@@ -271,6 +230,7 @@ fn embedded(entry: &Entry, value: &[u8], limits: &Limits, depth: usize) -> Resul
         _ if entry.is_inline || value.is_empty() || depth > 2 => return Ok(None),
         tags::XMP => xmp::Packet::parse(value, limits).map(|packet| Box::new(packet) as _),
         tags::IPTC => iptc::Records::parse(value, limits).map(|records| Box::new(records) as _),
+        tags::GDAL_METADATA => gdal::items(value, limits).map(|items| Box::new(items) as _),
         tags::PHOTOSHOP => {
             photoshop::ImageResources::parse_within(value, limits, depth + 1).map(|resources| Box::new(resources) as _)
         }
@@ -280,6 +240,22 @@ fn embedded(entry: &Entry, value: &[u8], limits: &Limits, depth: usize) -> Resul
         Err(error) if error.kind() == ErrorKind::LimitExceeded => Err(error),
         carrier => Ok(carrier.ok()),
     }
+}
+
+/// What an entry of a directory at `start` says of the whole file.
+fn guard(entry: &Entry, value: &[u8], start: usize) -> Option<Guard> {
+    let is_blank = value.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0);
+    let (kind, reason, scope) = match entry.tag {
+        tags::C2PA => (ErrorKind::Signed, "a C2PA manifest signs the file", Scope::File),
+        tags::NDPI => (ErrorKind::Unsupported, "NDPI keeps halves of its offsets behind the directories", Scope::File),
+        // What could be read is no entry without a carrier.
+        tags::XMP if !is_blank && !entry.is_inline => {
+            (ErrorKind::Unsupported, "the XMP packet is not well-formed", Scope::Hidden)
+        }
+        _ => return None,
+    };
+    let offset = entry.value.as_ref().map_or(start, |value| value.start) as u64;
+    Some(Guard { barrier: Barrier::new(kind, reason), scope, offset })
 }
 
 /// Length of the maker's name at the start of a MakerNote, which says how to read it.

@@ -33,6 +33,8 @@ pub(super) enum Form {
 pub(super) const EXIF_IFD: u16 = 0x8769;
 pub(super) const GPS_IFD: u16 = 0x8825;
 pub(super) const INTEROP_IFD: u16 = 0xA005;
+pub(super) const NEW_SUBFILE_TYPE: u16 = 0x00FE;
+pub(super) const JPEG_FROM_RAW: u16 = 0x002E;
 pub(super) const SUB_IFDS: u16 = 0x014A;
 pub(super) const GLOBAL_PARAMETERS_IFD: u16 = 0x0190;
 pub(super) const STRIP_OFFSETS: u16 = 0x0111;
@@ -46,6 +48,18 @@ pub(super) const IPTC: u16 = 0x83BB;
 pub(super) const PHOTOSHOP: u16 = 0x8649;
 pub(super) const MAKER_NOTE: u16 = 0x927C;
 pub(super) const USER_COMMENT: u16 = 0x9286;
+pub(super) const GDAL_METADATA: u16 = 0xA480;
+pub(super) const C2PA: u16 = 0xCD41;
+/// Marks files of Hamamatsu, which keep the high halves of their offsets in tables behind the directories.
+pub(super) const NDPI: u16 = 0xFF8C;
+
+/// Values that are data of their own: layers, colour profiles, a raw file.
+pub(super) const CONTENT: [u16; 5] = [0x8773, 0x935C, 0xC68C, 0xC68F, 0xC691];
+
+/// Private structures that may refer to any byte of the file, like a MakerNote: of `MetaMorph`, Zeiss, Leaf, Kodak, and
+/// what a DNG takes over from other raw files.
+pub(super) const FREE_REFERENCES: [u16; 10] =
+    [MAKER_NOTE, 0x8290, 0x835C, 0x835D, 0x835E, 0x835F, 0x8606, 0x866C, 0xC634, 0xFE00];
 
 /// The pointer from this tag of a directory, if it is one: the role of what it points at, and its name.
 pub(super) fn pointer(role: Role, tag: u16) -> Option<(Role, &'static str)> {
@@ -127,7 +141,7 @@ const MAIN: &[(u16, &str, Form)] = &[
     (0xA43A, "RAWDevelopingSoftware", Text),
     (0xA43B, "ImageEditingSoftware", Text),
     (0xA43C, "MetadataEditingSoftware", Text),
-    (0xA480, "GDALMetadata", Text),
+    (GDAL_METADATA, "GDALMetadata", Text),
     (0xA481, "GDALNoData", Structure),
     (0xC614, "UniqueCameraModel", Text),
     (0xC615, "LocalizedCameraModel", Text),

@@ -57,7 +57,7 @@ fn reference(text: &str) -> Option<(char, usize)> {
 
 /// Decodes references and normalizes line ends (and, in attributes, white space) of a checked piece of markup. What
 /// refers to an entity without a known text stays as it is.
-fn decode<'r>(raw: &'r str, in_attribute: bool, entities: Option<&Entities>) -> Cow<'r, str> {
+pub(crate) fn decode<'r>(raw: &'r str, in_attribute: bool, entities: Option<&Entities>) -> Cow<'r, str> {
     let special = |byte: &u8| *byte == b'&' || *byte == b'\r' || (in_attribute && matches!(byte, b'\n' | b'\t'));
     if !raw.as_bytes().iter().any(special) {
         return Cow::Borrowed(raw);

@@ -9,7 +9,8 @@ use super::block::{Block, Body, EXTENSION_HEADER, Guid, Piece, hex};
 use super::walk::{APP15, Segment};
 use crate::containers::Carrier;
 use crate::containers::nested::{apply, growth};
-use crate::containers::tiff::Tiff;
+use crate::containers::slack::blank;
+use crate::containers::tiff::{Tiff, shorten};
 use crate::error::Result;
 use crate::needles::Needles;
 use crate::plan::{Edit, Layout, Plan, Replacement};
@@ -123,21 +124,6 @@ fn is_emptied(tiff: &Tiff, chosen: &[usize]) -> bool {
     tiff.empties(chosen) && tiff.payload().is_empty()
 }
 
-/// Cuts the bytes from `end` on, instead of what `edits` do to them.
-fn shorten(edits: &mut Vec<Edit>, end: usize, length: usize) {
-    if end == length {
-        return;
-    }
-    let end = end as u64;
-    for edit in edits.iter_mut().filter(|edit| edit.range.end > end && edit.range.start < end) {
-        if let Replacement::Fill { byte: 0, .. } = edit.with {
-            *edit = Edit::fill(edit.range.start..end, 0);
-        }
-    }
-    edits.retain(|edit| edit.range.start < end);
-    edits.push(Edit::delete(end..length as u64));
-}
-
 /// The edits of a block, each at the piece that holds it, in bytes of the file. One that spans pieces is split: what
 /// replaces it goes to the first as far as it fits there, so edits that keep their length keep that of each piece.
 fn place<'b>(block: &'b Block<'_>, edits: &[Edit]) -> Vec<(&'b Piece, Vec<Edit>)> {
@@ -203,20 +189,4 @@ fn drop_segment(segment: &Segment, layout: Layout) -> Vec<Edit> {
 
 fn cut(range: &Range<usize>) -> Edit {
     Edit::delete(range.start as u64..range.end as u64)
-}
-
-/// Zeros over every removed key and value in `bytes`, which lie at `start` and which no reader looks at.
-fn blank(start: usize, bytes: &[u8], needles: &Needles) -> Vec<Edit> {
-    let mut edits: Vec<Edit> = Vec::new();
-    for found in needles.occurrences(bytes) {
-        let range = (start + found.range.start) as u64..(start + found.range.end) as u64;
-        match edits.last_mut() {
-            Some(last) if range.start <= last.range.end => {
-                let joined = last.range.start.min(range.start)..last.range.end.max(range.end);
-                *last = Edit::fill(joined, 0);
-            }
-            _ => edits.push(Edit::fill(range, 0)),
-        }
-    }
-    edits
 }

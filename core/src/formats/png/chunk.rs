@@ -5,6 +5,7 @@ use std::ops::Range;
 use crc32fast::Hasher;
 use memchr::memmem;
 
+use crate::containers::slack::is_foreign;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::limits::Limits;
@@ -210,16 +211,6 @@ fn intact(input: &[u8], at: usize, kind: [u8; 4]) -> Option<Chunk> {
     let data = cursor.position()..cursor.position() + length as usize;
     let bytes = cursor.take(length as usize).ok()?;
     (cursor.u32_be().ok()? == checksum(kind, bytes)).then_some(Chunk { kind, data })
-}
-
-/// Whether a trailer is a file of its own, or the end of one, whose checksums do not bear edits.
-pub(super) fn is_foreign(trailer: &[u8]) -> bool {
-    let heads: [&[u8]; 9] =
-        [b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF", b"RIFF", b"\xff\xd8\xff", b"GIF8"];
-    let tail = trailer.get(trailer.len().saturating_sub(66_000)..).unwrap_or_default();
-    heads.iter().any(|head| trailer.starts_with(head))
-        || trailer.get(4..8) == Some(b"ftyp")
-        || memmem::find(tail, b"PK\x05\x06").is_some()
 }
 
 #[cfg(test)]

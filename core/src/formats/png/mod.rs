@@ -19,6 +19,7 @@ mod text;
 use std::ops::Range;
 
 use crate::containers::nested::join_places;
+use crate::containers::slack::{blank, is_foreign};
 use crate::containers::text::is_aigc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::Format;
@@ -223,21 +224,11 @@ impl Surveyed<'_> {
         let filler = self.walk.chunks.iter().filter(|chunk| chunk.kind == FILLER && holds(chunk.data.clone()));
         let mut edits: Vec<_> = filler.flat_map(Chunk::blank).collect();
         let trailer = self.input.get(self.walk.end..).unwrap_or_default();
-        if trailer.is_empty() || chunk::is_foreign(trailer) {
+        if trailer.is_empty() || is_foreign(trailer) {
             return edits;
         }
         for range in self.loose() {
-            let bytes = self.input.get(range.clone()).unwrap_or_default();
-            let mut found = removal.needles.occurrences(bytes);
-            found.sort_by_key(|found| found.range.start);
-            let mut end = 0;
-            for found in found {
-                let start = found.range.start.max(end);
-                end = end.max(found.range.end);
-                if start < end {
-                    edits.push(Edit::fill((range.start + start) as u64..(range.start + end) as u64, 0));
-                }
-            }
+            edits.extend(blank(range.start, self.input.get(range.clone()).unwrap_or_default(), removal.needles));
         }
         edits
     }
