@@ -18,6 +18,7 @@ pub(crate) mod package;
 pub mod photoshop;
 pub(crate) mod picture;
 pub(crate) mod propset;
+pub(crate) mod regions;
 pub(crate) mod riff;
 pub(crate) mod rtf;
 pub(crate) mod slack;

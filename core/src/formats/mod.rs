@@ -4,6 +4,7 @@ mod appledouble;
 mod eml;
 mod epub;
 mod gif;
+mod gguf;
 mod html;
 mod isobmff;
 mod jpeg;
@@ -18,8 +19,11 @@ mod png;
 mod psd;
 mod riff;
 mod rtf;
+mod safetensors;
 mod svg;
 mod tiff;
+#[cfg(test)]
+mod trial;
 mod xml;
 mod xmp;
 mod yaml;
@@ -86,6 +90,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &ole::Ole,
     &pdf::Pdf,
     &rtf::Rtf,
+    &gguf::Gguf,
+    &safetensors::Safetensors,
     &eml::Eml,
     &html::Html,
     &svg::Svg,

@@ -36,7 +36,7 @@ impl Chosen<'_> {
 
 impl Outline {
     /// The edits that take the sites with these indices (ascending) out of `input`.
-    pub(super) fn edits(&self, input: &[u8], chosen: &[usize], layout: Layout) -> Vec<Edit> {
+    pub(crate) fn edits(&self, input: &[u8], chosen: &[usize], layout: Layout) -> Vec<Edit> {
         let mut cuts = Vec::new();
         if !chosen.is_empty() {
             for collection in &self.collections {
