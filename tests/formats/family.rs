@@ -63,11 +63,16 @@ pub(crate) fn judge_all<J: Judge>(prefix: &str, reserved: &[&str]) {
 
 /// The same for those files of a family that are wanted.
 pub(crate) fn judge_files<J: Judge>(prefix: &str, wants: fn(&File) -> bool, reserved: &[&str]) {
+    let files: Vec<File> = corpus::files(prefix).into_iter().filter(wants).collect();
+    judge_these::<J>(prefix, &files, reserved);
+}
+
+/// The same for files that are not in the corpus.
+pub(crate) fn judge_these<J: Judge>(prefix: &str, files: &[File], reserved: &[&str]) {
     oracle::all_present();
     let table = Mutex::new(Table::default());
-    let mut complaints: Vec<String> = corpus::files(prefix)
+    let mut complaints: Vec<String> = files
         .par_iter()
-        .filter(|file| wants(file))
         .flat_map_iter(|file| {
             let run = || check_file::<J>(file, &table);
             let mut complaints = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| vec!["panicked".to_owned()]);

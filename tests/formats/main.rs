@@ -20,6 +20,7 @@ mod oracle;
 mod packages;
 mod strip;
 
+mod data;
 mod gif;
 mod jpeg;
 mod mail;

@@ -196,6 +196,16 @@ pub(crate) fn open(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "open", "path": path})).map(|mut answer| answer["seen"].take())
 }
 
+/// What the library of a data format sees in a file: a hash of the content, and the labels.
+pub(crate) fn table(path: &Path) -> Result<Value, String> {
+    judge(&json!({"do": "table", "path": path})).map(|mut answer| answer["seen"].take())
+}
+
+/// Has the libraries of a kind of data write files with a label into a folder.
+pub(crate) fn write_data(kind: &str, folder: &Path) -> Result<(), String> {
+    judge(&json!({"do": "data", "kind": kind, "to": folder, "key": KEY, "value": VALUE})).map(drop)
+}
+
 /// The entries at the top of a text, with their values, as Python's readers of JSON and YAML see them.
 pub(crate) fn entries(path: &Path) -> Result<Value, String> {
     judge(&json!({"do": "entries", "path": path})).map(|mut answer| answer["entries"].take())

@@ -18,6 +18,9 @@ Reads one JSON request per line from standard input and answers each with one JS
   {"do": "attachments", "path": P}              -> {"ok": true, "files": [...]}  name, data in hex, size and checksum of each
   {"do": "entries", "path": P}                  -> {"ok": true, "entries": [...]} key and value of every entry at the top of JSON,
                                                 YAML or a front matter, and the text behind that
+  {"do": "data", "kind": D, "to": Q, "key": K, "value": V}
+                                                -> {"ok": true}                  data files of a kind with that label, in the folder Q
+  {"do": "table", "path": P}                    -> {"ok": true, "seen": {...}}   content and labels of a data file
   {"do": "members", "path": P}                  -> {"ok": true, "members": [...]} name and content hash of every ZIP member
 
 A reader that refuses answers {"ok": false, "error": "..."}; the tests compare that with the answer for the input.
@@ -433,13 +436,20 @@ def page_of(path):
 
 
 def answer(request):
-    path = request["path"]
+    path = request.get("path")
     if request["do"] == "outlook":
         return {"seen": outlook_of(path)}
     if request["do"] == "blanked":
         return {"to": blanked(path)}
     if request["do"] == "compound":
         return {"seen": compound_of(path)}
+    if request["do"] == "data":
+        import data
+        data.write(request["kind"], request["to"], request["key"], request["value"])
+        return {}
+    if request["do"] == "table":
+        import data
+        return {"seen": data.OPENERS[kind_of(path)](path)}
     if request["do"] == "open":
         opener = OPENERS.get(kind_of(path))
         return {"seen": opener(path)} if opener else {"seen": None}

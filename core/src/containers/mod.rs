@@ -1,10 +1,12 @@
 //! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
 //! re-serializes what it does not edit.
 
+pub(crate) mod arrow;
 pub(crate) mod bmff;
 pub(crate) mod cfb;
 pub mod deflate;
 pub(crate) mod ebml;
+pub(crate) mod flatbuffer;
 pub(crate) mod gzip;
 pub mod id3;
 pub mod iptc;
@@ -15,6 +17,7 @@ pub(crate) mod nested;
 pub(crate) mod office;
 pub(crate) mod outline;
 pub(crate) mod package;
+pub(crate) mod pandas;
 pub mod photoshop;
 pub(crate) mod picture;
 pub(crate) mod propset;
@@ -23,6 +26,7 @@ pub(crate) mod riff;
 pub(crate) mod rtf;
 pub(crate) mod slack;
 pub(crate) mod text;
+pub(crate) mod thrift;
 pub mod tiff;
 pub mod vorbis;
 pub mod xml;

@@ -1,10 +1,11 @@
 //! The formats, and how one is recognised.
 
 mod appledouble;
+mod arrow;
 mod eml;
 mod epub;
-mod gif;
 mod gguf;
+mod gif;
 mod html;
 mod isobmff;
 mod jpeg;
@@ -14,6 +15,7 @@ mod msg;
 mod odf;
 mod ole;
 mod ooxml;
+mod parquet;
 mod pdf;
 mod png;
 mod psd;
@@ -90,6 +92,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &ole::Ole,
     &pdf::Pdf,
     &rtf::Rtf,
+    &arrow::Arrow,
+    &parquet::Parquet,
     &gguf::Gguf,
     &safetensors::Safetensors,
     &eml::Eml,

@@ -111,7 +111,7 @@ impl Header {
         let mut cursor = Cursor::new(input);
         cursor.skip(4)?;
         let version = cursor.u32_le()?;
-        let order = if version & 0xffff == 0 { Order::Big } else { Order::Little };
+        let order = if version.trailing_zeros() >= 16 { Order::Big } else { Order::Little };
         match if order == Order::Big { version.swap_bytes() } else { version } {
             2 | 3 => {}
             other => return Err(Error::unsupported(format!("version {other} of GGUF")).at(4)),
@@ -293,7 +293,7 @@ fn block(kind: u32) -> Option<(u64, u64)> {
         7 => (32, 24),
         8 => (32, 34),
         10 => (256, 84),
-        11 => (256, 110),
+        11 | 21 => (256, 110),
         12 => (256, 144),
         13 => (256, 176),
         14 => (256, 210),
@@ -302,7 +302,6 @@ fn block(kind: u32) -> Option<(u64, u64)> {
         17 => (256, 74),
         18 => (256, 98),
         19 => (256, 50),
-        21 => (256, 110),
         22 => (256, 82),
         23 => (256, 136),
         29 => (256, 56),

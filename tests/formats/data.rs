@@ -1,0 +1,125 @@
+//! Data files. There are none in the corpus: the libraries that own the formats write them when the tests run, and
+//! read from the results the same tables, tensors and attributes, and all labels but the removed ones.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use unlabel_core::{Outcome, Site};
+
+use crate::corpus::File;
+use crate::family::{self, Judge};
+use crate::leak;
+use crate::oracle::{self, KEY, VALUE};
+use crate::strip::{self, LAYOUTS, What};
+
+struct Readers;
+
+impl Judge for Readers {
+    type Look = Result<Value, String>;
+
+    fn look(path: &Path, _: &[u8]) -> Self::Look {
+        oracle::table(path)
+    }
+
+    fn has_tags(_: &str) -> bool {
+        false
+    }
+
+    fn worse(input: &Self::Look, output: &Self::Look, removed: &[Site]) -> Vec<String> {
+        let (input, output) = match (input, output) {
+            (Ok(input), Ok(output)) => (input, output),
+            (Ok(_), Err(error)) => return vec![format!("its library refuses the output: {error}")],
+            (Err(_), _) => return Vec::new(),
+        };
+        let mut complaints = Vec::new();
+        if removed.iter().any(|site| site.key == "ARROW:schema") {
+            // Chosen by its address: types of Arrow become those of the columns.
+            return complaints;
+        }
+        if input["content"] != output["content"] {
+            complaints.push("the content differs".to_owned());
+        }
+        let labels = |look: &Value| look["labels"].as_array().unwrap().clone();
+        let (before, after) = (labels(input), labels(output));
+        complaints.extend(after.iter().filter(|label| !before.contains(label)).map(|label| format!("new: {label}")));
+        for label in before.iter().filter(|label| !after.contains(label)) {
+            let name = label[0].as_str().unwrap();
+            let explained = |site: &Site| name == site.key || name.ends_with(&format!("/{}", site.key));
+            if !removed.iter().any(explained) {
+                complaints.push(format!("lost: {label}"));
+            }
+        }
+        complaints
+    }
+}
+
+/// Files of one kind, fresh from their libraries. They go with the folder.
+fn files(kind: &str) -> (TempDir, Vec<File>) {
+    let folder = tempfile::tempdir().unwrap();
+    oracle::write_data(kind, folder.path()).unwrap();
+    let mut files: Vec<File> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = format!("{kind}/{}", path.file_name().unwrap().to_string_lossy());
+            File { family: kind.to_owned(), name, path, keys: Vec::new() }
+        })
+        .collect();
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    assert!(files.len() >= 5, "{files:?}");
+    (folder, files)
+}
+
+/// The generic checks, and that the label that the library wrote leaves no trace.
+fn check(kind: &str) {
+    let (_folder, files) = files(kind);
+    family::judge_these::<Readers>(kind, &files, &[]);
+    let mut complaints = Vec::new();
+    for file in &files {
+        let input = file.read();
+        for layout in LAYOUTS {
+            let complain = |what: String| format!("{} {layout:?}: {what}", file.name);
+            let stripped = match strip::strip(&file.name, &input, layout, What::Label(KEY)) {
+                Ok(stripped) if stripped.report.outcome == Outcome::Stripped => stripped,
+                Ok(stripped) => {
+                    complaints.push(complain(format!("{:?} {:?}", stripped.report.outcome, stripped.report.reason)));
+                    continue;
+                }
+                Err(error) => {
+                    complaints.push(complain(error.to_string()));
+                    continue;
+                }
+            };
+            let look = oracle::table(&oracle::scratch(&file.extension(), &stripped.output));
+            let seen = look.map_or_else(|error| error, |look| look.to_string());
+            let regions = leak::regions(kind, &file.extension(), &stripped.output);
+            for text in [KEY, VALUE] {
+                if seen.contains(text) || !leak::find(&regions, text).is_empty() {
+                    complaints.push(complain(format!("{text} is still there: {}", &seen[..seen.len().min(300)])));
+                }
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+#[test]
+fn parquet() {
+    check("parquet");
+}
+
+#[test]
+fn arrow() {
+    check("arrow");
+}
+
+#[test]
+fn safetensors() {
+    check("safetensors");
+}
+
+#[test]
+fn gguf() {
+    check("gguf");
+}

@@ -1,0 +1,244 @@
+"""Data files: writes many with the libraries that own the formats, and reads what is in them.
+
+Every file carries the label that is asked for, beside others.
+"""
+
+import base64
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
+
+
+def table(rows=100):
+    """Columns of many types, nested ones too."""
+    return pa.table({
+        "id": pa.array(range(rows), pa.int64()),
+        "text": pa.array([f"row {number % 7}" if number % 5 else None for number in range(rows)]),
+        "real": pa.array(np.linspace(0, 1, rows)),
+        "list": pa.array([[number, number + 1] for number in range(rows)]),
+        "struct": pa.array([{"a": number, "b": str(number)} for number in range(rows)]),
+        "kind": pa.array([f"k{number % 3}" for number in range(rows)]).dictionary_encode(),
+        "when": pa.array(range(rows), pa.timestamp("us", tz="Europe/Paris")),
+        "price": pa.array([None] * rows, pa.decimal128(12, 3)),
+    })
+
+
+def labelled(plain, key, value, fields=True):
+    """A table with the label in its schema and in its fields."""
+    schema = plain.schema
+    if fields:
+        for number, field in enumerate(schema):
+            own = {"unit": "m", "ARROW:extension:name": "zq.type", "ARROW:extension:metadata": "{}"}
+            if number == 1:
+                own = {key: value}
+            if number in (1, 2, 4):
+                schema = schema.set(number, field.with_metadata(own))
+    return plain.cast(schema).replace_schema_metadata({"author": "somebody", key: value, "z last": "\u00e4"})
+
+
+def frame(key, value):
+    """A data frame as pandas hands it over: the metadata that pyarrow makes of it."""
+    pandas = json.dumps({"index_columns": [], "column_indexes": [], "columns": [], "attributes": {"source": 1, key: value},
+                         "creator": {"library": "pyarrow", "version": "1"}, "pandas_version": "2.2.2"})
+    return {"pandas": pandas, "PANDAS_ATTRS": json.dumps({key: value, "source": 1})}
+
+
+def write_parquet(folder, key, value):
+    plain = table()
+    full = labelled(plain, key, value)
+    for codec in ("none", "snappy", "gzip", "zstd", "lz4", "brotli"):
+        pq.write_table(full, folder / f"codec {codec}.parquet", compression=codec)
+    options = {
+        "v1": {"version": "1.0"},
+        "v24": {"version": "2.4", "data_page_version": "2.0"},
+        "groups": {"row_group_size": 7},
+        "index": {"write_page_index": True, "data_page_size": 64, "write_batch_size": 8},
+        "no stats": {"write_statistics": False},
+        "no dictionary": {"use_dictionary": False},
+        "sorted": {"sorting_columns": [pq.SortingColumn(0)]},
+        "bloom": {"bloom_filter_options": {"id": {"ndv": 100}}},
+        "checksum": {"write_page_checksum": True},
+        "int96": {"use_deprecated_int96_timestamps": True},
+    }
+    for name, option in options.items():
+        try:
+            pq.write_table(full, folder / f"{name}.parquet", **option)
+        except TypeError:
+            if name != "bloom":
+                raise
+    pq.write_table(plain.replace_schema_metadata({key: value}), folder / "only.parquet")
+    pq.write_table(plain.slice(0, 0).replace_schema_metadata({key: value}), folder / "empty.parquet")
+    many = {f"key {number}": "v" * number for number in range(40)}
+    pq.write_table(plain.replace_schema_metadata({**many, key: value}), folder / "many.parquet")
+    pq.write_table(full.replace_schema_metadata({**frame(key, value), key: value}), folder / "pandas.parquet")
+    with pq.ParquetWriter(folder / "later.parquet", plain.schema) as writer:
+        writer.write_table(plain)
+        writer.add_key_value_metadata({key: value, "other": "x"})
+    collected = []
+    pq.write_to_dataset(full, folder / "set", metadata_collector=collected)
+    for name in (folder / "set").iterdir():
+        name.rename(folder / "of a set.parquet")
+    (folder / "set").rmdir()
+    pq.write_metadata(full.schema, folder / "common.parquet")
+
+
+def write_arrow(folder, key, value):
+    plain = table()
+    full = labelled(plain, key, value)
+    pandas = full.replace_schema_metadata({**frame(key, value), key: value})
+    for name, one in {"full": full, "only": plain.replace_schema_metadata({key: value}), "pandas": pandas}.items():
+        for codec in ("uncompressed", "lz4", "zstd"):
+            feather.write_feather(one, str(folder / f"{name} {codec}.feather"), compression=codec)
+        for legacy in (False, True):
+            options = ipc.IpcWriteOptions(use_legacy_format=legacy, metadata_version=ipc.MetadataVersion.V4 if legacy
+                                          else ipc.MetadataVersion.V5)
+            suffix = " legacy" if legacy else ""
+            with ipc.new_stream(folder / f"{name}{suffix}.arrows", one.schema, options=options) as writer:
+                writer.write_table(one, max_chunksize=13)
+            with ipc.new_file(folder / f"{name}{suffix}.arrow", one.schema, options=options) as writer:
+                writer.write_table(one, max_chunksize=13)
+    with ipc.new_stream(folder / "batches.arrows", plain.schema) as writer:
+        for batch in plain.to_batches(30):
+            writer.write_batch(batch, custom_metadata={key: value, "other": "x"})
+    with ipc.new_file(folder / "batches.arrow", plain.schema, metadata={key: value, "foot": "y"}) as writer:
+        for batch in plain.to_batches(30):
+            writer.write_batch(batch, custom_metadata={key: value})
+
+
+def write_safetensors(folder, key, value):
+    from safetensors.numpy import save_file
+    tensors = {"a": np.arange(12, dtype=np.float32).reshape(3, 4), "b.weight": np.ones(5, dtype=np.int8)}
+    for count in range(6):
+        more = {f"extra{number}": "x" * number for number in range(count)}
+        save_file(tensors, folder / f"{count}.safetensors", {"format": "np", key: value, **more})
+    save_file(tensors, folder / "only.safetensors", {key: value})
+    save_file({}, folder / "none.safetensors", {key: value, "modelspec.title": "t"})
+
+
+def write_gguf(folder, key, value):
+    import gguf
+    for alignment in (None, 8, 64):
+        for order in (gguf.GGUFEndian.LITTLE, gguf.GGUFEndian.BIG):
+            for length in (1, 30):
+                name = f"{alignment} {order.name} {length}.gguf".lower()
+                writer = gguf.GGUFWriter(str(folder / name), "llama", endianess=order)
+                if alignment:
+                    writer.add_custom_alignment(alignment)
+                writer.add_name("model")
+                writer.add_block_count(2)
+                writer.add_string(key, value * length)
+                writer.add_array("some.list", ["one", "two", "three"])
+                writer.add_uint32("number", 7)
+                writer.add_token_list(["<s>", "a", "b"])
+                writer.add_tensor("t", np.arange(33, dtype=np.float32))
+                writer.add_tensor("u", np.ones((2, 32), dtype=np.float16))
+                writer.write_header_to_file()
+                writer.write_kv_data_to_file()
+                writer.write_tensors_to_file()
+                writer.close()
+
+
+WRITERS = {"parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
+
+
+def write(kind, folder, key, value):
+    """Writes the files of a kind into a folder."""
+    WRITERS[kind](Path(folder), key, value)
+
+
+def digest(*parts):
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part if isinstance(part, bytes) else str(part).encode())
+        total.update(b"\0")
+    return total.hexdigest()
+
+
+def pairs(metadata, place=""):
+    """The pairs of a mapping of bytes or text, one by one; JSON of pandas without its attributes, and those."""
+    found = []
+    for key, value in (metadata or {}).items():
+        key, value = [part.decode(errors="backslashreplace") if isinstance(part, bytes) else str(part) for part in (key, value)]
+        if key in ("pandas", "PANDAS_ATTRS"):
+            whole = json.loads(value)
+            attributes = whole.pop("attributes", {}) if key == "pandas" else whole
+            found += pairs(attributes, f"{place}{key}/")
+            value = json.dumps(whole) if key == "pandas" else ""
+        if key == "ARROW:schema":
+            schema = ipc.read_schema(pa.BufferReader(base64.b64decode(value)))
+            found += schema_pairs(schema, f"{place}{key}/")
+            value = ""
+        found.append([place + key, value])
+    return found
+
+
+def schema_pairs(schema, place=""):
+    found = pairs(schema.metadata, place)
+    for field in schema:
+        found += pairs(field.metadata, f"{place}{field.name}/")
+    return found
+
+
+def columns(schema):
+    return [(field.name, str(field.type), field.nullable) for field in schema]
+
+
+def open_parquet(path):
+    opened = pq.ParquetFile(path)
+    found = pairs(opened.metadata.metadata) + schema_pairs(opened.schema_arrow, "table/")
+    seen = [str(opened.schema).split("\n", 1)[1], opened.metadata.num_row_groups, opened.metadata.created_by]
+    for group in range(opened.metadata.num_row_groups):
+        for column in range(opened.metadata.num_columns):
+            seen.append(str(opened.metadata.row_group(group).column(column).to_dict()))
+    data = opened.read()
+    return {"labels": found, "content": digest(*seen, data.to_pylist(), columns(data.schema))}
+
+
+def open_arrow(path):
+    data = open(path, "rb").read()
+    found, seen = [], []
+    if data.startswith(b"ARROW1"):
+        reader = ipc.open_file(pa.BufferReader(data))
+        found += pairs(reader.metadata, "footer/")
+        batches = [reader.get_batch_with_custom_metadata(number) for number in range(reader.num_record_batches)]
+        # The file holds a stream as well.
+        found += schema_pairs(ipc.open_stream(pa.BufferReader(data[8:])).schema, "stream/")
+    else:
+        reader = ipc.open_stream(pa.BufferReader(data))
+        batches = list(reader.iter_batches_with_custom_metadata())
+    found += schema_pairs(reader.schema)
+    for number, batch in enumerate(batches):
+        found += pairs(batch.custom_metadata, f"batch {number}/")
+        batch.batch.validate(full=True)
+        seen.append(batch.batch.to_pylist())
+    return {"labels": found, "content": digest(*seen, columns(reader.schema))}
+
+
+def open_safetensors(path):
+    from safetensors import safe_open
+    with safe_open(path, "numpy") as opened:
+        tensors = [(name, opened.get_tensor(name)) for name in sorted(opened.keys())]
+        seen = [part for name, tensor in tensors for part in (name, tensor.dtype, tensor.shape, tensor.tobytes())]
+        return {"labels": pairs(opened.metadata()), "content": digest(*seen)}
+
+
+def open_gguf(path):
+    import gguf
+    reader = gguf.GGUFReader(path)
+    found = [[name, str(field.contents())] for name, field in reader.fields.items()
+             if not name.startswith("GGUF.") and name != "padding"]
+    seen = [part for tensor in reader.tensors
+            for part in (tensor.name, tensor.tensor_type, tensor.shape, tensor.data.tobytes())]
+    return {"labels": found, "content": digest(*seen)}
+
+
+OPENERS = {"parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
+           "safetensors": open_safetensors, "gguf": open_gguf}
