@@ -237,6 +237,10 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 }
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
                 ("INFO", name) => format!("riff:{name}"),
+                // An item of QuickTime, whose name is a number, and lists whose entries are told by themselves.
+                ("ilst", name) if name == "----" || name.starts_with('\0') => return None,
+                ("udta", "Xtra") => return None,
+                ("freeform", name) => format!("ilst:----:com.apple.iTunes:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
                 ("opfmeta", name) => format!("opf:{name}"),
                 ("opf", name) => name.to_owned(),
@@ -248,7 +252,9 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 // labels, and a list of comments may be empty.
                 ("custom", "") | ("aiff", "MARK" | "INST" | "COMT") => return None,
                 ("aiff", name) => format!("aiff:{}", name.trim_end()),
-                ("custom" | "docvar" | "tag" | "info" | "xmp", _) => key.split('\0').next()?.to_owned(),
+                ("custom" | "docvar" | "tag" | "info" | "xmp" | "ilst" | "mdta" | "udta", _) => {
+                    key.split('\0').next()?.to_owned()
+                }
                 _ => return None,
             };
             (!listed(&address)).then(|| format!("a reader found {key}, the survey does not list {address}"))
@@ -310,7 +316,7 @@ const TIGHTER: usize = 32;
 const CUT: [&str; 1] = ["eml"];
 
 /// Tags that follow from others, and may change when those go.
-const DERIVED: [&str; 23] = [
+const DERIVED: &[&str] = &[
     // Of a comment that goes, and the length of what is shorter.
     "AIFF:CommentTime",
     "AIFF:MarkerID",
@@ -339,6 +345,11 @@ const DERIVED: [&str; 23] = [
     "Matroska:SeekPosition",
     "Matroska:CueClusterPosition",
     ":CodecPrivate",
+    // Filler of MP4, where its media is, and what it reads from the parameters of the encoder.
+    "Meta:Free",
+    "Unknown_free",
+    "QuickTime:MediaDataOffset",
+    "QuickTime:Audio",
 ];
 
 fn squash(text: &str) -> String {
@@ -362,6 +373,8 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("applicationname", "software"),
     ("creationdate", "createdate"),
     ("moddate", "modifydate"),
+    ("comapplequicktimelocationiso6709", "gpscoordinates"),
+    ("gstd", "googletrackduration"),
     ("created", "createdate"),
     ("modified", "modifydate"),
     ("revision", "revisionnumber"),

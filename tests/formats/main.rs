@@ -22,6 +22,7 @@ mod strip;
 
 mod data;
 mod gif;
+mod isobmff;
 mod jpeg;
 mod mail;
 mod markup;

@@ -33,6 +33,7 @@ import io
 import json
 import mailbox
 import re
+import shutil
 import sys
 import tempfile
 import warnings
@@ -220,7 +221,19 @@ def inject_epub(path, to, key, value):
             target.writestr(info, data)
 
 
-INJECTORS = {"pdf": inject_pdf, "png": inject_png, "epub": inject_epub}
+def inject_mp4(path, to, key, value):
+    """A freeform tag of iTunes."""
+    import mutagen.mp4
+    shutil.copyfile(path, to)
+    file = mutagen.mp4.MP4(to)
+    if file.tags is None:
+        file.add_tags()
+    file.tags[f"----:com.apple.iTunes:{key}"] = [mutagen.mp4.MP4FreeForm(value.encode())]
+    file.save()
+
+
+INJECTORS = {"pdf": inject_pdf, "png": inject_png, "epub": inject_epub,
+             **dict.fromkeys(["mp4", "m4a", "m4v", "mov", "3g2"], inject_mp4)}
 
 
 def streams_of(path):
