@@ -237,9 +237,8 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 }
                 ("tEXt" | "zTXt" | "iTXt", name) => format!("png:{name}"),
                 ("INFO", name) => format!("riff:{name}"),
-                // An item of QuickTime, whose name is a number, and lists whose entries are told by themselves.
+                // An item of QuickTime, whose name is a number, or one whose name stands in it.
                 ("ilst", name) if name == "----" || name.starts_with('\0') => return None,
-                ("udta", "Xtra") => return None,
                 ("freeform", name) => format!("ilst:----:com.apple.iTunes:{name}"),
                 ("COM", _) => "jpeg:comment".into(),
                 ("opfmeta", name) => format!("opf:{name}"),
@@ -250,7 +249,7 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                 ("rtf", name) => format!("info:{name}"),
                 // What stands behind the end of a name is no part of it. Points in the sound and what plays it are no
                 // labels, and a list of comments may be empty.
-                ("custom", "") | ("aiff", "MARK" | "INST" | "COMT") => return None,
+                ("custom", "") | ("udta", "Xtra") | ("aiff", "MARK" | "INST" | "COMT") => return None,
                 ("aiff", name) => format!("aiff:{}", name.trim_end()),
                 ("custom" | "docvar" | "tag" | "info" | "xmp" | "ilst" | "mdta" | "udta", _) => {
                     key.split('\0').next()?.to_owned()

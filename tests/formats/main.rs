@@ -22,6 +22,7 @@ mod strip;
 
 mod data;
 mod gif;
+mod heif;
 mod isobmff;
 mod jpeg;
 mod mail;

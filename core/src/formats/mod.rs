@@ -6,6 +6,7 @@ mod eml;
 mod epub;
 mod gguf;
 mod gif;
+mod heif;
 mod html;
 mod isobmff;
 mod jpeg;
@@ -74,6 +75,7 @@ pub trait Format: Debug + Send + Sync + 'static {
 pub static FORMATS: &[&dyn Format] = &[
     &jpeg::Jpeg,
     &png::Png,
+    &heif::Heif,
     &isobmff::IsoBmff,
     &matroska::Matroska,
     &gif::Gif,

@@ -16,9 +16,11 @@
 //! are: other boxes of the movie header, filler, and media data that no sample refers to. What stays: timed metadata in
 //! tracks of its own (`mebx`, `gpmd`, subtitles), which is media, and dates of creation.
 
+mod blocks;
 mod compact;
 mod items;
 mod labels;
+mod located;
 mod plan;
 mod samples;
 mod scan;
@@ -66,8 +68,13 @@ impl Format for IsoBmff {
     }
 
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
-        Ok(Box::new(Movie::new(input, limits)?))
+        survey(input, limits)
     }
+}
+
+/// Surveys a file of this family, whatever it holds.
+pub(super) fn survey<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
+    Ok(Box::new(Movie::new(input, limits)?))
 }
 
 /// A surveyed file.
@@ -76,7 +83,7 @@ struct Movie<'a> {
     input: &'a [u8],
     limits: &'a Limits,
     tree: Tree,
-    labels: Labels,
+    labels: Labels<'a>,
 }
 
 impl<'a> Movie<'a> {
@@ -130,4 +137,4 @@ impl Movie<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

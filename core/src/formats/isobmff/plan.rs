@@ -1,6 +1,7 @@
 //! Planning a removal: what is cut out of which box, and how the boxes around it follow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::labels::{Keys, Owner};
 use super::{Movie, compact};
@@ -28,7 +29,7 @@ impl Movie<'_> {
             _ => Layout::Preserve,
         };
         let mut planned = Planned::default();
-        let mut changes = self.changes(removal, safe);
+        let mut changes = self.changes(removal, safe)?;
         self.replace_members(removal, safe, &mut changes, &mut planned);
         let stays = |change: &Change| self.layout_at(change.edit.range.start, safe) == Layout::Preserve;
         let (fixed, moving): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(stays);
@@ -44,7 +45,7 @@ impl Movie<'_> {
     }
 
     /// What the removal changes in the boxes, before the boxes around follow.
-    fn changes(&self, removal: &Removal<'_>, layout: Layout) -> Vec<Change> {
+    fn changes(&self, removal: &Removal<'_>, layout: Layout) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         let chosen = Chosen::sort(self, removal.sites);
         for &node in &chosen.whole {
@@ -61,6 +62,10 @@ impl Movie<'_> {
         for (&node, parts) in &chosen.parts {
             changes.extend(self.drop_parts(node, parts, layout));
         }
+        for (&node, texts) in &chosen.texts {
+            let cuts: Vec<_> = texts.iter().map(|range| Edit::delete(range.start as u64..range.end as u64)).collect();
+            changes.extend(self.pad(node, &cuts, growth(&cuts).unsigned_abs() as usize));
+        }
         changes.extend(
             chosen
                 .fields
@@ -70,8 +75,8 @@ impl Movie<'_> {
         for (meta, keys) in &self.labels.keys {
             self.drop_keys(*meta, keys, &chosen, &mut changes);
         }
-        self.drop_in_blocks(removal, layout, &mut changes);
-        changes
+        self.drop_in_blocks(removal, layout, &mut changes)?;
+        Ok(changes)
     }
 
     /// A box that goes as a whole.
@@ -166,26 +171,24 @@ impl Movie<'_> {
         gone.difference(&kept).copied().collect()
     }
 
-    fn drop_in_blocks(&self, removal: &Removal<'_>, layout: Layout, changes: &mut Vec<Change>) {
+    fn drop_in_blocks(&self, removal: &Removal<'_>, layout: Layout, changes: &mut Vec<Change>) -> Result<()> {
         for block in &self.labels.blocks {
-            let Some(packet) = &block.packet else { continue };
             let first = removal.sites.partition_point(|site| *site < block.sites.start);
             let behind = removal.sites.partition_point(|site| *site < block.sites.end);
             let own = removal.sites.get(first..behind).unwrap_or_default().iter();
             let own: Vec<usize> = own.map(|site| site - block.sites.start).collect();
-            let layout = self.layout_at(block.range.start as u64, layout);
-            let is_emptied = own.len() == block.sites.len() && !own.is_empty();
-            if layout == Layout::Compact && is_emptied && packet.extended_guid().is_none() {
-                changes.extend(self.drop_box(block.node, layout));
+            let layout = match block.node {
+                Some(_) => self.layout_at(block.offset(0), layout),
+                None => Layout::Preserve,
+            };
+            if let Some(node) = block.node.filter(|_| layout == Layout::Compact && block.empties(&own)) {
+                changes.extend(self.drop_box(node, layout));
                 continue;
             }
-            let bytes = self.input.get(block.range.clone()).unwrap_or_default();
-            let start = block.range.start as u64;
-            for edit in packet.scrub(bytes, &own, removal.needles, layout) {
-                let range = edit.range.start + start..edit.range.end + start;
-                changes.push(Change { within: Some(block.node), edit: Edit { range, with: edit.with } });
-            }
+            let edits = block.edits(&own, removal.needles, layout)?;
+            changes.extend(edits.into_iter().map(|edit| Change { within: block.node, edit }));
         }
+        Ok(())
     }
 
     /// New data of pictures, where the boxes around can follow.
@@ -202,12 +205,13 @@ impl Movie<'_> {
                 continue;
             }
             let new = bytes.len() as u64;
-            let fits = new == member.len || new + HEADER as u64 <= member.len;
+            let is_picture = self.tree.kind(*data) == *b"data";
+            let fits = new == member.len || (is_picture && new + HEADER as u64 <= member.len);
             if fits || self.layout_at(range.start, layout) == Layout::Compact {
                 let edit = Edit::replace(range, bytes.clone());
                 changes.push(Change { within: Some(*data), edit });
             } else {
-                let reason = "the picture takes another length, which cannot be filled";
+                let reason = "it takes another length, which cannot be filled";
                 planned.left_members.push((*index, Barrier::new(ErrorKind::Unsupported, reason)));
             }
         }
@@ -319,7 +323,9 @@ struct Chosen {
     parts: BTreeMap<usize, Vec<usize>>,
     /// `meta` boxes, with the numbers of keys that have no item.
     keys: BTreeMap<usize, Vec<u32>>,
-    fields: Vec<std::ops::Range<usize>>,
+    /// Boxes, with the texts in them that go.
+    texts: BTreeMap<usize, Vec<Range<usize>>>,
+    fields: Vec<Range<usize>>,
 }
 
 impl Chosen {
@@ -331,6 +337,7 @@ impl Chosen {
                 Some(Owner::Value { item, data }) => chosen.values.entry(*item).or_default().push(*data),
                 Some(Owner::Part { node, .. }) => chosen.parts.entry(*node).or_default().push(site),
                 Some(Owner::Key { meta, number }) => chosen.keys.entry(*meta).or_default().push(*number),
+                Some(Owner::Text { node, range }) => chosen.texts.entry(*node).or_default().push(range.clone()),
                 Some(Owner::Field(range)) => chosen.fields.push(range.clone()),
                 Some(Owner::Block) | None => {}
             }

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::tree::Tree;
+use super::located;
+use super::tree::{Node, Tree};
 use crate::containers::bmff::Atom;
 use crate::cursor::Cursor;
 use crate::limits::Limits;
@@ -14,15 +15,21 @@ use crate::limits::Limits;
 /// The bytes of media boxes that nothing refers to, in order; nothing when that cannot be told.
 pub(super) fn gaps(input: &[u8], tree: &Tree, limits: &Limits) -> Option<Vec<Range<usize>>> {
     let media: Vec<Range<usize>> =
-        tree.top().filter(|node| node.atom.kind == *b"mdat").map(|node| node.atom.data.clone()).collect();
+        tree.nodes.iter().filter(|node| is_media(node)).map(|node| node.atom.data.clone()).collect();
     let mut used = Used { ranges: Vec::new(), limits };
     let mut is_known = false;
     let kinds = tree.nodes.iter().map(|node| &node.atom.kind);
-    if media.is_empty() || kinds.into_iter().any(|kind| matches!(kind, b"cmov" | b"saio" | b"iloc" | b"mini")) {
+    if media.is_empty() || kinds.into_iter().any(|kind| matches!(kind, b"cmov" | b"saio" | b"mini")) {
         return None;
     }
     for (index, node) in tree.nodes.iter().enumerate() {
         match &node.atom.kind {
+            b"meta" if tree.child(index, *b"iloc").is_some() => {
+                for piece in located::places(input, tree, index, limits)?.into_values().flatten().flatten() {
+                    used.add(piece.start as u64, piece.len() as u64)?;
+                }
+                is_known = true;
+            }
             b"trak" => is_known |= track(input, tree, index, &mut used)?,
             b"moof" => {
                 fragment(input, tree, index, &mut used)?;
@@ -32,6 +39,15 @@ pub(super) fn gaps(input: &[u8], tree: &Tree, limits: &Limits) -> Option<Vec<Ran
         }
     }
     is_known.then(|| used.outside(&media))
+}
+
+/// Whether it holds samples or items: `idat` does for the `meta` box that it is in.
+fn is_media(node: &Node) -> bool {
+    match &node.atom.kind {
+        b"mdat" => node.parent.is_none(),
+        b"idat" => true,
+        _ => false,
+    }
 }
 
 /// The ranges that are in use.

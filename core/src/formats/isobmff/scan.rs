@@ -1,5 +1,6 @@
 //! What the residue scan is shown.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Movie;
@@ -47,9 +48,11 @@ impl Movie<'_> {
         claimed.extend(self.labels.payload.iter().cloned());
         claimed.extend(self.tree.nodes.iter().filter_map(|node| structure(&node.atom)));
         claimed.sort_by_key(|range| (range.start, range.end));
-        for node in &self.tree.nodes {
+        let blocks: HashSet<usize> = self.labels.blocks.iter().filter_map(|block| block.node).collect();
+        for (_, node) in self.tree.nodes.iter().enumerate().filter(|(index, _)| !blocks.contains(index)) {
             self.show_box(node, &claimed, scan);
         }
+        self.show_blocks(scan);
         for range in self.slack() {
             let bytes = self.input.get(range.clone()).unwrap_or_default();
             scan.raw_region(Class::Slack, "unused bytes", range.start as u64, bytes, &[]);
@@ -60,6 +63,26 @@ impl Movie<'_> {
         for range in &self.labels.payload {
             let bytes = self.input.get(range.clone()).unwrap_or_default();
             scan.raw_region(Class::Content, "picture", range.start as u64, bytes, &[]);
+        }
+    }
+
+    fn show_blocks(&self, scan: &mut Scan<'_>) {
+        for block in &self.labels.blocks {
+            let (place, offset, claimed) = (&*block.place, block.offset(0), block.claimed());
+            match block.pieces.len() {
+                1 => scan.raw_region(Class::Metadata, place, offset, &block.bytes, &claimed),
+                _ => scan.region(Class::Metadata, place, offset, &block.bytes, &claimed),
+            }
+            if scan.wants_content() {
+                for image in block.images() {
+                    let bytes = block.bytes.get(image.clone()).unwrap_or_default();
+                    scan.region(Class::Content, "thumbnail", block.offset(image.start as u64), bytes, &[]);
+                }
+            }
+        }
+        for range in self.labels.texts.iter().filter(|range| range.len() <= DESCRIPTIVE) {
+            let bytes = self.input.get(range.clone()).unwrap_or_default();
+            scan.raw_region(Class::Metadata, "an item", range.start as u64, bytes, &[]);
         }
     }
 

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 
 /// Boxes whose children are read. Everything else is a leaf.
-const CONTAINERS: [[u8; 4]; 14] = [
+const CONTAINERS: [[u8; 4]; 15] = [
     *b"moov", *b"trak", *b"mdia", *b"minf", *b"stbl", *b"mvex", *b"moof", *b"traf", *b"mfra", *b"udta", *b"meta",
-    *b"ilst", *b"meco", *b"iprp",
+    *b"ilst", *b"meco", *b"iprp", *b"ipco",
 ];
 
 /// Boxes without which a file cannot be played: damage in them is damage of the file.
@@ -111,12 +111,7 @@ impl Tree {
         self.nodes.get(node)?.parent
     }
 
-    /// The boxes that are not in another one.
-    pub(super) fn top(&self) -> impl Iterator<Item = &Node> {
-        self.top.iter().filter_map(|node| self.nodes.get(*node))
-    }
-
-    /// The one of them that holds byte `at` of the file.
+    /// The box that is not in another one and holds byte `at` of the file.
     pub(super) fn top_at(&self, at: u64) -> Option<usize> {
         let start = |node: &usize| self.nodes.get(*node).map_or(0, |node| node.atom.start as u64);
         let behind = self.top.partition_point(|node| start(node) <= at);

@@ -1,16 +1,20 @@
 //! Finding the labels in the tree.
 
-use std::collections::HashMap;
+mod images;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use super::blocks::{Block, Held};
 use super::items::{self, Key};
+use super::located;
 use super::text::{self, Text};
 use super::tree::{Node, Tree};
 use crate::containers::Carrier;
 use crate::containers::bmff::{Atom, uuid_name};
 use crate::containers::nested::join_places;
 use crate::containers::text::{decode, is_aigc, value as cut_value};
-use crate::containers::xmp::Packet;
 use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::survey::{Barrier, Findings, Guard, Kind, Member, Scope, Site};
@@ -32,29 +36,21 @@ pub(super) enum Owner {
     Key { meta: usize, number: u32 },
     /// A part of a box; the last one takes the box along.
     Part { node: usize, range: Range<usize> },
+    /// A text in a box that keeps its length.
+    Text { node: usize, range: Range<usize> },
     /// A field that stays, empty.
     Field(Range<usize>),
     /// A site of a metadata block.
     Block,
 }
 
-/// An XMP packet that is a box of its own.
-#[derive(Debug)]
-pub(super) struct Block {
-    pub(super) node: usize,
-    /// Nothing when the packet cannot be read.
-    pub(super) packet: Option<Packet>,
-    pub(super) range: Range<usize>,
-    pub(super) sites: Range<usize>,
-}
-
 /// Everything found.
 #[derive(Debug, Default)]
-pub(super) struct Labels {
+pub(super) struct Labels<'a> {
     pub(super) findings: Findings,
     /// One for each site.
     pub(super) owners: Vec<Owner>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block<'a>>,
     /// The keys that the items of a `meta` box refer to, by that box.
     pub(super) keys: HashMap<usize, Keys>,
     /// How many parts each box has that is removed by parts.
@@ -65,6 +61,8 @@ pub(super) struct Labels {
     pub(super) members: Vec<(Member, usize)>,
     /// Payload that is not text: pictures.
     pub(super) payload: Vec<Range<usize>>,
+    /// Items of unknown kind that may be text.
+    pub(super) texts: Vec<Range<usize>>,
 }
 
 /// A `keys` box.
@@ -75,28 +73,42 @@ pub(super) struct Keys {
 }
 
 /// Looks through the tree.
-pub(super) fn find(input: &[u8], tree: &Tree, limits: &Limits) -> Result<Labels> {
-    let mut finder = Finder { input, tree, limits, labels: Labels::default() };
+pub(super) fn find<'a>(input: &'a [u8], tree: &Tree, limits: &Limits) -> Result<Labels<'a>> {
+    let mut finder = Finder { input, tree, limits, labels: Labels::default(), foreign: Vec::new(), joined: 0 };
     for index in 0..tree.nodes.len() {
         finder.look_at(index)?;
     }
+    finder.bar_shared();
     Ok(finder.labels)
 }
 
-struct Finder<'a> {
+struct Finder<'a, 't> {
     input: &'a [u8],
-    tree: &'a Tree,
-    limits: &'a Limits,
-    labels: Labels,
+    tree: &'t Tree,
+    limits: &'t Limits,
+    labels: Labels<'a>,
+    /// Where items lie that are no metadata.
+    foreign: Vec<Range<usize>>,
+    /// Bytes of items that were put together.
+    joined: u64,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a, '_> {
     fn look_at(&mut self, index: usize) -> Result<()> {
         let Some(Node { atom, parent, .. }) = self.tree.nodes.get(index) else { return Ok(()) };
         let parent_kind = parent.map(|parent| self.tree.kind(parent));
         match (&parent_kind.unwrap_or_default(), &atom.kind) {
             (_, b"uuid") => self.extended(index, atom)?,
-            (_, b"meta") => self.declare(index),
+            (_, b"meta") => {
+                self.declare(index);
+                self.items(index)?;
+            }
+            (b"ipco", b"udes") => self.described(index, atom, &["", "name", "description", "tags"]),
+            (b"ipco", b"altt") => self.described(index, atom, &["text", ""]),
+            (_, b"mini") if parent.is_none() && located::describes(self.input, atom) => {
+                self.guard(ErrorKind::Unsupported, "metadata of a minimized image is not read", Scope::Hidden, atom);
+            }
+            (_, b"mpvd") if parent.is_none() => self.motion(index, atom),
             (b"udta", b"XMP_") => self.packet(index, atom)?,
             (b"udta", b"Xtra") if !atom.data.is_empty() => self.attributes(index, atom),
             (b"udta", _) if !atom.is_free() && !atom.data.is_empty() => self.user_data(index, atom),
@@ -153,35 +165,35 @@ impl Finder<'_> {
     }
 
     fn packet(&mut self, index: usize, atom: &Atom) -> Result<()> {
-        let range = atom.data.clone();
         let bytes = atom.bytes(self.input);
         self.limits.check_part(bytes.len() as u64)?;
-        let first = self.labels.owners.len();
-        let packet = match Packet::parse(bytes, self.limits) {
-            Ok(packet) => Some(packet),
-            Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(error),
-            Err(_) => None,
-        };
+        let held = Held::xmp(bytes, self.limits)?;
         let place = self.tree.path(self.tree.parent(index));
-        for site in packet.iter().flat_map(Carrier::sites) {
-            let offset = site.offset + range.start as u64;
-            let place = join_places(&place, &site.place);
-            self.labels.findings.sites.push(Site { place, offset, ..site.clone() });
+        self.add_block(Block {
+            node: Some(index),
+            place,
+            pieces: vec![atom.data.clone()],
+            bytes: Cow::Borrowed(bytes),
+            held,
+            sites: 0..0,
+        });
+        Ok(())
+    }
+
+    fn add_block(&mut self, mut block: Block<'a>) {
+        let first = self.labels.owners.len();
+        for site in block.carrier().into_iter().flat_map(Carrier::sites) {
+            let place = join_places(&block.place, &site.place);
+            self.labels.findings.sites.push(Site { place, offset: block.offset(site.offset), ..site.clone() });
             self.labels.owners.push(Owner::Block);
         }
-        match &packet {
-            Some(packet) => {
-                let claimed = packet.claimed().into_iter();
-                self.labels.claimed.extend(claimed.map(|it| it.start + range.start..it.end + range.start));
-            }
-            None if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) => {}
-            None => {
-                self.guard(ErrorKind::Unsupported, "the XMP packet is not well-formed", Scope::Hidden, atom);
-            }
+        block.sites = first..self.labels.owners.len();
+        if matches!(block.held, Held::Unread) && !block.is_blank() {
+            let reason = format!("the metadata in {} is not well-formed", block.place);
+            let barrier = Barrier::new(ErrorKind::Unsupported, reason);
+            self.labels.findings.guards.push(Guard { barrier, scope: Scope::Hidden, offset: block.offset(0) });
         }
-        let sites = first..self.labels.owners.len();
-        self.labels.blocks.push(Block { node: index, packet, range, sites });
-        Ok(())
+        self.labels.blocks.push(block);
     }
 
     fn attributes(&mut self, index: usize, atom: &Atom) {
@@ -276,7 +288,7 @@ impl Finder<'_> {
     }
 
     /// The numbers of keys that an item refers to.
-    fn used(&self, meta: usize) -> std::collections::HashSet<u32> {
+    fn used(&self, meta: usize) -> HashSet<u32> {
         let lists = self.tree.children(meta).filter(|(_, node)| node.atom.kind == *b"ilst");
         let items = lists.flat_map(|(list, _)| self.tree.children(list));
         items.map(|(_, item)| u32::from_be_bytes(item.atom.kind)).collect()
