@@ -16,8 +16,8 @@ fn exif() -> Vec<u8> {
     [&head[..], b"\0\x01\x01\x3b\0\x02\0\0\0\x08\0\0\0\x1a\0\0\0\0", b"Someone\0"].concat()
 }
 
-fn entry(id: u8, kind: &[u8; 4], rest: &[u8]) -> Vec<u8> {
-    full(b"infe", 2, 0, &[&[0, id, 0, 0], kind, b"\0", rest])
+fn entry(id: u8, kind: [u8; 4], rest: &[u8]) -> Vec<u8> {
+    full(b"infe", 2, 0, &[&[0, id, 0, 0], &kind, b"\0", rest])
 }
 
 /// Where an item lies: its construction, and its extents.
@@ -40,7 +40,7 @@ const XMP: &[u8] = b"application/rdf+xml\0";
 
 /// An image of 8 bytes, an Exif block and a packet in two extents, with something between them.
 fn image(is_inside: bool, coding: &[u8]) -> Vec<u8> {
-    let items = [entry(1, b"hvc1", b""), entry(2, b"Exif", b""), entry(3, b"mime", &[XMP, coding, b"\0"].concat())];
+    let items = [entry(1, *b"hvc1", b""), entry(2, *b"Exif", b""), entry(3, *b"mime", &[XMP, coding, b"\0"].concat())];
     let items = full(b"iinf", 0, 0, &[b"\0\x03", &items.concat()]);
     let exif = exif();
     let (first, second) = PACKET.split_at(150);
