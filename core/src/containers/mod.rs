@@ -1,6 +1,7 @@
 //! The machinery that several formats stand on: each container is written once, knows byte ranges, and never
 //! re-serializes what it does not edit.
 
+pub mod ape;
 pub(crate) mod arrow;
 pub(crate) mod bmff;
 pub(crate) mod cfb;
@@ -9,8 +10,10 @@ pub(crate) mod ebml;
 pub(crate) mod flatbuffer;
 pub(crate) mod gzip;
 pub mod id3;
+pub mod id3v1;
 pub mod iptc;
 pub(crate) mod json;
+pub mod lyrics3;
 pub(crate) mod markup;
 pub(crate) mod mime;
 pub(crate) mod nested;
@@ -25,6 +28,7 @@ pub(crate) mod regions;
 pub(crate) mod riff;
 pub(crate) mod rtf;
 pub(crate) mod slack;
+pub(crate) mod tagged;
 pub(crate) mod text;
 pub(crate) mod thrift;
 pub mod tiff;

@@ -11,6 +11,36 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::limits::Limits;
 
+/// A picture, by ranges of its block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// What it shows: 3 is the front cover.
+    pub(crate) role: u32,
+    pub(crate) media_type: Range<usize>,
+    pub(crate) description: Range<usize>,
+    /// The file.
+    pub(crate) data: Range<usize>,
+}
+
+impl Picture {
+    /// Reads the block.
+    pub(crate) fn parse(block: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(block);
+        let role = cursor.u32_be()?;
+        let media_type = field(&mut cursor)?;
+        let description = field(&mut cursor)?;
+        // Width, height, depth, number of colours.
+        cursor.skip(16)?;
+        let data = field(&mut cursor)?;
+        Ok(Self { role, media_type, description, data })
+    }
+
+    /// The description as text.
+    pub(crate) fn text(&self, block: &[u8], limits: &Limits) -> String {
+        text::value(text::decode(block.get(self.description.clone()).unwrap_or_default()), limits)
+    }
+}
+
 /// The range of as many bytes as the number before them says.
 fn field(cursor: &mut Cursor<'_>) -> Result<Range<usize>> {
     let length = cursor.u32_be()?;

@@ -4,6 +4,7 @@ mod appledouble;
 mod arrow;
 mod eml;
 mod epub;
+mod flac;
 mod gguf;
 mod gif;
 mod heif;
@@ -12,8 +13,10 @@ mod isobmff;
 mod jpeg;
 mod json;
 mod matroska;
+mod mp3;
 mod msg;
 mod odf;
+mod ogg;
 mod ole;
 mod ooxml;
 mod parquet;
@@ -76,6 +79,11 @@ pub static FORMATS: &[&dyn Format] = &[
     &jpeg::Jpeg,
     &png::Png,
     &heif::Heif,
+    &flac::Flac,
+    &ogg::Ogg,
+    &mp3::APE,
+    &mp3::AAC,
+    &mp3::MP3,
     &isobmff::IsoBmff,
     &matroska::Matroska,
     &gif::Gif,

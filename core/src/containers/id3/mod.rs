@@ -185,6 +185,11 @@ impl<'a> Tag<'a> {
         self
     }
 
+    /// Whether the tag was found by its footer.
+    pub fn is_appended(&self) -> bool {
+        self.is_appended
+    }
+
     /// The tag, without what follows it.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes

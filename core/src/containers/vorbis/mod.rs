@@ -51,6 +51,9 @@ pub struct Comments<'a> {
     sites: Vec<Site>,
     /// The bytes of each site, from its length on.
     spans: Vec<Range<usize>>,
+    /// Whether the first of them is the vendor string: an empty one is no site.
+    has_vendor: bool,
+    tail: Tail,
     /// The number of comments.
     count: Range<usize>,
     /// Where the last comment ends.
@@ -86,8 +89,12 @@ impl<'a> Comments<'a> {
         let total = cursor.u32_le()?;
         let count = start..cursor.position();
         limits.check_items(total as usize, "comments")?;
-        let mut sites = vec![vendor_site(bytes.get(vendor.start + 4..vendor.end).unwrap_or_default(), limits)];
-        let mut spans = vec![vendor];
+        let has_vendor = vendor.len() > 4;
+        let (mut sites, mut spans) = (Vec::new(), Vec::new());
+        if has_vendor {
+            sites.push(vendor_site(bytes.get(vendor.start + 4..vendor.end).unwrap_or_default(), limits));
+            spans.push(vendor);
+        }
         let mut pictures = Vec::new();
         for _ in 0..total {
             let span = field(&mut cursor)?;
@@ -106,12 +113,17 @@ impl<'a> Comments<'a> {
             (Tail::Marked, Some(first)) if first & 1 == 1 => bytes.len(),
             _ => end,
         };
-        Ok(Self { bytes, sites, spans, count, end, padding, pictures })
+        Ok(Self { bytes, sites, spans, has_vendor, tail, count, end, padding, pictures })
     }
 
     /// The block.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// What stands behind the list.
+    pub fn tail(&self) -> Tail {
+        self.tail
     }
 
     /// Where the list ends: the rest is what [`Tail`] says.
@@ -145,12 +157,12 @@ impl<'a> Comments<'a> {
         for (site, span) in chosen.iter().filter_map(|site| Some((*site, self.spans.get(*site)?))) {
             keep(position..span.start, &mut block);
             position = span.end;
-            if site == 0 {
+            if self.is_vendor(site) {
                 block.extend_from_slice(&[0; 4]);
             }
         }
         keep(position..self.padding, &mut block);
-        let vendor_end = if chosen.first() == Some(&0) { 4 } else { self.count.start };
+        let vendor_end = if chosen.first().is_some_and(|site| self.is_vendor(*site)) { 4 } else { self.count.start };
         if let Some(count) = block.get_mut(vendor_end..vendor_end + 4) {
             count.copy_from_slice(&self.count_after(chosen).to_le_bytes());
         }
@@ -158,8 +170,17 @@ impl<'a> Comments<'a> {
     }
 
     fn count_after(&self, chosen: &[usize]) -> u32 {
-        let gone = chosen.iter().filter(|site| (1..self.sites.len()).contains(*site)).count();
-        (self.sites.len() - 1 - gone) as u32
+        let gone = chosen.iter().filter(|site| **site < self.sites.len() && !self.is_vendor(**site)).count();
+        (self.total() - gone) as u32
+    }
+
+    /// How many comments there are.
+    fn total(&self) -> usize {
+        self.sites.len() - usize::from(self.has_vendor)
+    }
+
+    fn is_vendor(&self, site: usize) -> bool {
+        self.has_vendor && site == 0
     }
 
     fn take_out(&self, chosen: &[usize], is_stale: bool, layout: Layout) -> Vec<Edit> {
@@ -177,14 +198,12 @@ impl<'a> Comments<'a> {
         }
         let mut edits = Vec::with_capacity(chosen.len() + 2);
         let count = self.count_after(chosen);
-        if count as usize != self.sites.len() - 1 {
+        if count as usize != self.total() {
             edits.push(Edit::replace(range(self.count.clone()), count.to_le_bytes().to_vec()));
         }
-        for (site, span) in chosen.iter().filter_map(|site| Some((*site, self.spans.get(*site)?))) {
-            match site {
-                0 => edits.push(Edit::replace(range(span.clone()), vec![0; 4])),
-                _ => edits.push(Edit::delete(range(span.clone()))),
-            }
+        for (site, span) in chosen.iter().filter_map(|site| Some((site, self.spans.get(*site)?))) {
+            let range = range(span.clone());
+            edits.push(if self.is_vendor(*site) { Edit::replace(range, vec![0; 4]) } else { Edit::delete(range) });
         }
         if !padding.is_empty() {
             edits.push(Edit::delete(padding));
@@ -203,7 +222,7 @@ impl Carrier for Comments<'_> {
     }
 
     fn claimed(&self) -> Vec<Range<usize>> {
-        self.spans.iter().cloned().chain([self.count.clone()]).collect()
+        self.spans.iter().cloned().chain([0..4, self.count.clone()]).collect()
     }
 }
 
