@@ -8,7 +8,7 @@ use super::{Area, AreaKind, Body, Flavour, Held, Part, Surveyed, fields, info, i
 use crate::containers::nested::join_places;
 use crate::containers::riff::{Chunk, FILLER, Form, chunks};
 use crate::containers::text::{self, is_aigc};
-use crate::containers::{tiff, xmp};
+use crate::containers::{id3, tiff, xmp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::survey::{Barrier, Findings, Guard, Kind, Scope, Site};
@@ -25,6 +25,7 @@ pub(super) fn survey<'a>(input: &'a [u8], flavour: Flavour, limits: &'a Limits) 
         flavour,
         forms: Vec::new(),
         parts: Vec::new(),
+        files: Vec::new(),
         areas: Vec::new(),
         flags: None,
         media_end: 0,
@@ -59,10 +60,10 @@ fn is_next(input: &[u8], at: usize) -> bool {
 
 struct Finder<'f, 'a> {
     surveyed: &'f mut Surveyed<'a>,
-    limits: &'f Limits,
+    limits: &'a Limits,
 }
 
-impl Finder<'_, '_> {
+impl<'a> Finder<'_, 'a> {
     /// What stands behind the outermost chunk. Readers of sound go on reading there.
     fn behind(&mut self, end: usize) -> Result<()> {
         let input = self.surveyed.input;
@@ -111,6 +112,7 @@ impl Finder<'_, '_> {
                 self.area(AreaKind::Slack, &name, chunk.data.clone());
                 return Ok(());
             }
+            b"id3 " | b"ID3 " | b"ID32" => return self.tag(chunk, form, &name),
             _ => {}
         }
         match self.surveyed.flavour {
@@ -344,6 +346,34 @@ impl Finder<'_, '_> {
         Ok(())
     }
 
+    fn tag(&mut self, chunk: &Chunk, form: Option<usize>, name: &str) -> Result<()> {
+        let data = self.surveyed.input.get(chunk.data.clone()).unwrap_or_default();
+        let Some(length) = id3::Tag::len(data) else {
+            self.unknown(chunk, name);
+            return Ok(());
+        };
+        let tag = match id3::Tag::parse(data, self.limits) {
+            Ok(tag) => tag,
+            Err(error) => {
+                let reason = format!("a tag that cannot be read: {}", error.reason());
+                self.unread(chunk, form, "ID3", Kind::Standard, name, error)?;
+                let barrier = Barrier::new(ErrorKind::Unsupported, reason);
+                let offset = chunk.start() as u64;
+                self.surveyed.findings.guards.push(Guard { barrier, scope: Scope::Hidden, offset });
+                return Ok(());
+            }
+        };
+        let start = chunk.data.start;
+        let guards = tag.guards().iter();
+        let moved = guards.map(|guard| Guard { offset: start as u64 + guard.offset, ..guard.clone() });
+        self.surveyed.findings.guards.extend(moved.collect::<Vec<_>>());
+        let part = self.surveyed.parts.len();
+        self.surveyed.files.extend((0..tag.members().len()).map(|file| (part, file)));
+        self.area(AreaKind::Slack, "behind a tag", start + length..chunk.data.end);
+        self.block(chunk, form, Held::Id3(Box::new(tag)), start, name);
+        Ok(())
+    }
+
     /// A block that cannot be read, which goes or stays as a whole.
     fn unread(
         &mut self,
@@ -363,7 +393,7 @@ impl Finder<'_, '_> {
         Ok(())
     }
 
-    fn block(&mut self, chunk: &Chunk, form: Option<usize>, held: Held, at: usize, name: &str) {
+    fn block(&mut self, chunk: &Chunk, form: Option<usize>, held: Held<'a>, at: usize, name: &str) {
         let first = self.surveyed.findings.sites.len();
         let sites = held.carrier().sites().iter().map(|site| Site {
             place: join_places(name, &site.place),
@@ -375,7 +405,7 @@ impl Finder<'_, '_> {
         self.part(chunk, form, first, Body::Block { held, at });
     }
 
-    fn part(&mut self, chunk: &Chunk, form: Option<usize>, first: usize, body: Body) {
+    fn part(&mut self, chunk: &Chunk, form: Option<usize>, first: usize, body: Body<'a>) {
         let sites = first..self.surveyed.findings.sites.len();
         self.surveyed.parts.push(Part { chunk: chunk.clone(), form, sites, body });
     }

@@ -22,17 +22,19 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::containers::nested::join_places;
 use crate::containers::riff::{Chunk, Form};
 use crate::containers::xml::Labels;
-use crate::containers::{Carrier, tiff, xmp};
+use crate::containers::{Carrier, id3, tiff, xmp};
 use crate::error::{Error, Result};
 use crate::formats::Format;
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::scan::Scan;
-use crate::survey::{Findings, Planned, Removal, Survey};
+use crate::survey::{Findings, Member, Planned, Removal, Survey};
 
 /// What a file of chunks is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,9 @@ struct Surveyed<'a> {
     flavour: Flavour,
     forms: Vec<Form>,
     /// The chunks that hold labels, in order.
-    parts: Vec<Part>,
+    parts: Vec<Part<'a>>,
+    /// Pictures and other files in tags: the part, and which of it.
+    files: Vec<(usize, usize)>,
     /// What else there is.
     areas: Vec<Area>,
     /// The chunk of flags of a WebP file.
@@ -132,16 +136,16 @@ struct Surveyed<'a> {
 
 /// A chunk that holds labels.
 #[derive(Debug)]
-struct Part {
+struct Part<'a> {
     chunk: Chunk,
     /// The form that it is a direct child of.
     form: Option<usize>,
     sites: Range<usize>,
-    body: Body,
+    body: Body<'a>,
 }
 
 #[derive(Debug)]
-enum Body {
+enum Body<'a> {
     /// It is one label as a whole.
     Label,
     /// One label as a whole, which cannot be read: its bytes may hold anything.
@@ -151,22 +155,24 @@ enum Body {
     /// Fields, each with its own range of the file; the last may be the end of the chunk.
     Fields { ranges: Vec<Range<usize>>, has_tail: bool },
     /// A block that begins at this byte of the file.
-    Block { held: Held, at: usize },
+    Block { held: Held<'a>, at: usize },
 }
 
 #[derive(Debug)]
-enum Held {
+enum Held<'a> {
     Xmp(xmp::Packet),
     Tiff(Box<tiff::Tiff>),
     Xml(Labels),
+    Id3(Box<id3::Tag<'a>>),
 }
 
-impl Held {
+impl Held<'_> {
     fn carrier(&self) -> &dyn Carrier {
         match self {
             Self::Xmp(packet) => packet,
             Self::Tiff(tiff) => &**tiff,
             Self::Xml(labels) => labels,
+            Self::Id3(tag) => &**tag,
         }
     }
 }
@@ -209,5 +215,32 @@ impl Survey for Surveyed<'_> {
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
         self.show(scan);
         Ok(())
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let mut members = Vec::new();
+        for part in &self.parts {
+            let Body::Block { held: Held::Id3(tag), at } = &part.body else { continue };
+            let name = part.chunk.name();
+            members.extend(tag.members().into_iter().map(|member| Member {
+                place: join_places(&name, &member.place),
+                offset: *at as u64 + member.offset,
+                ..member
+            }));
+        }
+        members
+    }
+
+    fn member_layout(&self, _layout: Layout) -> Layout {
+        Layout::Preserve
+    }
+
+    fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        let Some((Body::Block { held: Held::Id3(tag), .. }, file)) =
+            self.files.get(index).and_then(|(part, file)| Some((&self.parts.get(*part)?.body, *file)))
+        else {
+            return Err(Error::unsupported(format!("there is no member {index}")));
+        };
+        tag.member(file)
     }
 }

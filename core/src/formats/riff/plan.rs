@@ -15,18 +15,31 @@ use crate::survey::{Barrier, Planned, Removal};
 /// Flags of `VP8X`.
 const FLAGS: [(&[u8; 4], u8); 2] = [(b"EXIF", 0x08), (b"XMP ", 0x04)];
 
+/// What is to be done to one part.
+#[derive(Clone, Copy)]
+struct Change<'c> {
+    /// Its own sites that go.
+    chosen: &'c [usize],
+    /// New data of files in it.
+    members: &'c [(Range<usize>, &'c [u8])],
+    needles: &'c Needles,
+    layout: Layout,
+}
+
 impl Surveyed<'_> {
     pub(super) fn plan_removal(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
         let mut edits = self.stale(removal.needles);
         let mut grown = vec![0i64; self.forms.len()];
-        let (mut gone, mut left) = (Vec::new(), Vec::new());
-        for part in &self.parts {
+        let (mut gone, mut left, mut left_members) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, part) in self.parts.iter().enumerate() {
             let first = removal.sites.partition_point(|site| *site < part.sites.start);
             let chosen = removal.sites.get(first..).unwrap_or_default().iter();
             let chosen: Vec<usize> =
                 chosen.take_while(|site| **site < part.sites.end).map(|site| site - part.sites.start).collect();
             let layout = self.layout_at(part, layout);
-            let Some((own, is_gone)) = self.part_edits(part, &chosen, removal.needles, layout)? else {
+            let members = self.new_files(number, &chosen, removal, &mut left_members);
+            let change = Change { chosen: &chosen, members: &members, needles: removal.needles, layout };
+            let Some((own, is_gone)) = self.part_edits(part, &change)? else {
                 let barrier = Barrier::new(ErrorKind::Unsupported, "its list has no padding, and no room for filler");
                 left.extend(chosen.iter().map(|site| (site + part.sites.start, barrier.clone())));
                 continue;
@@ -43,12 +56,12 @@ impl Surveyed<'_> {
             edits.extend(form.resize(self.input, grown));
         }
         edits.extend(self.flag_edit(&gone));
-        Ok(Planned { left, ..Plan::new(edits, self.input.len() as u64)?.into() })
+        Ok(Planned { left, left_members, ..Plan::new(edits, self.input.len() as u64)?.into() })
     }
 
     /// The layout in which a chunk may be edited: what stands in a list within, or before media that are addressed by
     /// offsets, keeps its length, and so does what is cut off.
-    fn layout_at(&self, part: &Part, layout: Layout) -> Layout {
+    fn layout_at(&self, part: &Part<'_>, layout: Layout) -> Layout {
         let is_last = part.form.is_none_or(|form| form + 1 == self.forms.len());
         let moves_media = self.flavour == Flavour::Avi && (!is_last || part.chunk.start() < self.media_end);
         let is_inner = part.form.is_none() && self.forms.last().is_some_and(|form| part.chunk.start() < form.end);
@@ -56,13 +69,8 @@ impl Surveyed<'_> {
     }
 
     /// The edits of one part, and whether its chunk is none of its kind any more. Nothing where there is no room.
-    fn part_edits(
-        &self,
-        part: &Part,
-        chosen: &[usize],
-        needles: &Needles,
-        layout: Layout,
-    ) -> Result<Option<(Vec<Edit>, bool)>> {
+    fn part_edits(&self, part: &Part<'_>, change: &Change<'_>) -> Result<Option<(Vec<Edit>, bool)>> {
+        let Change { chosen, layout, .. } = *change;
         let chunk = &part.chunk;
         let whole = |is_cut: bool| if is_cut { vec![chunk.cut()] } else { chunk.blank() };
         let edits = match &part.body {
@@ -70,7 +78,7 @@ impl Surveyed<'_> {
                 if layout == Layout::Compact && !chosen.is_empty() && empties(held, chosen) {
                     return Ok(Some((whole(true), true)));
                 }
-                self.block_edits(part, held, *at, chosen, needles, layout)?
+                self.block_edits(part, held, *at, change)?
             }
             _ if chosen.is_empty() => return Ok(Some((Vec::new(), false))),
             Body::Label | Body::Opaque => return Ok(Some((whole(layout == Layout::Compact), true))),
@@ -100,15 +108,32 @@ impl Surveyed<'_> {
         self.forms.first().map_or(Order::Little, |form| form.order)
     }
 
-    fn block_edits(
+    /// The new data of files in a part, by where they stand; what must keep its length and does not is left.
+    fn new_files<'r>(
         &self,
-        part: &Part,
-        held: &Held,
-        at: usize,
+        number: usize,
         chosen: &[usize],
-        needles: &Needles,
-        layout: Layout,
-    ) -> Result<Vec<Edit>> {
+        removal: &'r Removal<'_>,
+        left: &mut Vec<(usize, Barrier)>,
+    ) -> Vec<(Range<usize>, &'r [u8])> {
+        let mut members = Vec::new();
+        for (index, data) in removal.members {
+            let Some((part, file)) = self.files.get(*index).filter(|(part, _)| *part == number) else { continue };
+            let Some(Body::Block { held: Held::Id3(tag), .. }) = self.parts.get(*part).map(|part| &part.body) else {
+                continue;
+            };
+            match tag.member_range(*file) {
+                // It goes with its frame.
+                Some((_, site)) if chosen.binary_search(&site).is_ok() => {}
+                Some((range, _)) if range.len() == data.len() => members.push((range, &data[..])),
+                _ => left.push((*index, Barrier::new(ErrorKind::Unsupported, "a picture must keep its length"))),
+            }
+        }
+        members
+    }
+
+    fn block_edits(&self, part: &Part<'_>, held: &Held<'_>, at: usize, change: &Change<'_>) -> Result<Vec<Edit>> {
+        let Change { chosen, members, needles, layout } = *change;
         let bytes = self.bytes(at..part.chunk.data.end);
         let mut edits = match held {
             Held::Xmp(packet) => packet.scrub(bytes, chosen, needles, layout),
@@ -120,6 +145,7 @@ impl Surveyed<'_> {
                 edits
             }
             Held::Xml(labels) => labels.edits(chosen, layout)?,
+            Held::Id3(tag) => tag.scrub(chosen, members, needles, layout)?,
         };
         for edit in &mut edits {
             edit.range = edit.range.start + at as u64..edit.range.end + at as u64;
@@ -128,7 +154,7 @@ impl Surveyed<'_> {
     }
 
     /// Whether a list holds nothing but these items.
-    fn is_all(&self, part: &Part, items: &[Range<usize>], is_counted: bool) -> bool {
+    fn is_all(&self, part: &Part<'_>, items: &[Range<usize>], is_counted: bool) -> bool {
         let mut position = part.chunk.data.start + if is_counted { 2 } else { 4 };
         let is_blank = |range: Range<usize>| self.bytes(range).iter().all(|byte| *byte == 0);
         for item in items {
@@ -141,7 +167,13 @@ impl Surveyed<'_> {
     }
 
     /// A list without some items. With preserve a chunk of filler follows it, if there is room for one.
-    fn list_edits(&self, part: &Part, taken: &[Range<usize>], is_counted: bool, layout: Layout) -> Option<Vec<Edit>> {
+    fn list_edits(
+        &self,
+        part: &Part<'_>,
+        taken: &[Range<usize>],
+        is_counted: bool,
+        layout: Layout,
+    ) -> Option<Vec<Edit>> {
         let chunk = &part.chunk;
         let order = self.order();
         let mut data = Vec::new();
@@ -193,10 +225,11 @@ impl Surveyed<'_> {
 }
 
 /// Whether nothing is left of a block without the `chosen` sites.
-fn empties(held: &Held, chosen: &[usize]) -> bool {
+fn empties(held: &Held<'_>, chosen: &[usize]) -> bool {
     match held {
         Held::Xmp(packet) => chosen.len() == packet.sites().len(),
         Held::Tiff(tiff) => tiff.empties(chosen) && tiff.payload().is_empty(),
         Held::Xml(_) => false,
+        Held::Id3(tag) => tag.empties(chosen),
     }
 }

@@ -25,7 +25,7 @@ impl Surveyed<'_> {
         }
     }
 
-    fn show_part(&self, part: &Part, scan: &mut Scan<'_>) {
+    fn show_part(&self, part: &Part<'_>, scan: &mut Scan<'_>) {
         let name = part.chunk.name();
         let whole = part.chunk.data.start..part.chunk.end;
         let (start, claims) = match &part.body {
@@ -33,6 +33,7 @@ impl Surveyed<'_> {
             Body::Opaque => (whole.start, Vec::new()),
             Body::List { items, .. } => (whole.start, moved(items, whole.start)),
             Body::Fields { ranges, .. } => (whole.start, moved(ranges, whole.start)),
+            Body::Block { held: Held::Id3(tag), at } => return tag.show(scan, &name, *at as u64),
             Body::Block { held, at } => {
                 let mut claims = held.carrier().claimed();
                 if let Held::Tiff(tiff) = held {

@@ -268,6 +268,41 @@ fn chunks_of_aiff_are_big_endian() {
     }
 }
 
+fn tag(frames: &[u8]) -> Vec<u8> {
+    let size = frames.len() as u8 + 10;
+    [&b"ID3\x03\0\0\0\0\0"[..], &[size], frames, &[0; 10]].concat()
+}
+
+#[test]
+fn tags_go_with_the_lists_that_repeat_them() {
+    let frames = [&b"TXXX\0\0\0\x0d\0\0\0IZZZ\0hidden!"[..], b"TIT2\0\0\0\x06\0\0\0title"].concat();
+    let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden!")]);
+    let bytes = wave(&[info, sound(), chunk(b"id3 ", &tag(&frames))]);
+    assert_eq!(addresses(&bytes, "wav"), ["riff:IZZZ", "id3:TXXX:IZZZ", "id3:TIT2"]);
+    let [preserved, compact] = both(&bytes, "wav", &["IZZZ"]);
+    assert_eq!(names(&preserved), ["fmt", "JUNK", "data", "id3"]);
+    assert_eq!(names(&compact), ["fmt", "data", "id3"]);
+    let [_, compact] = both(&bytes, "wav", &["IZZZ", "id3:TIT2"]);
+    assert_eq!(names(&compact), ["fmt", "data"]);
+    let apple = aiff(&[(b"SSND", &[7; 13]), (b"ID3 ", &tag(&frames))]);
+    both(&apple, "aiff", &["IZZZ"]);
+    let broken = wave(&[chunk(b"id3 ", &tag(&frames)[..30])]);
+    assert_eq!(strip(&broken, &["IZZZ"], Layout::Preserve).0.outcome, Outcome::Refused);
+}
+
+#[test]
+fn pictures_in_tags_are_files_inside() {
+    let picture = b"\xff\xd8\xff\xfe\0\x10hidden comment\xff\xda\0\x02coded\xff\xd9";
+    let content = [&b"\0image/jpeg\0\x03\0"[..], picture].concat();
+    let frame = [&b"APIC\0\0\0"[..], &[content.len() as u8, 0, 0], &content].concat();
+    let bytes = wave(&[chunk(b"id3 ", &tag(&frame)), sound()]);
+    let found = sites(&bytes, "wav");
+    assert!(found.iter().any(|site| site.address == "jpeg:comment"), "{found:?}");
+    let [preserved, _] = [Layout::Preserve, Layout::Compact].map(|layout| strip(&bytes, &["jpeg:comment"], layout).1);
+    assert_eq!(preserved.len(), bytes.len());
+    assert_eq!(memchr::memmem::find(&preserved, b"hidden"), None);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_and_edited(
