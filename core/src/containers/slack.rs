@@ -10,9 +10,19 @@ use crate::scan::{Class, Scan};
 /// Content is shown in pieces of this many bytes.
 const PIECE: usize = 1 << 20;
 
-/// Zeros over every removed key and value in `bytes`, which lie at `start` and which no reader looks at.
+/// Stretches longer than this may be pixels or samples that their header does not count: of streams, of files over
+/// 4 GiB, of stacks of pictures. There short words occur by chance.
+const LONG: usize = 4 << 20;
+
+/// Bytes of a word that does not occur by chance.
+const SURE: usize = 8;
+
+/// Zeros over every removed key and value in `bytes`, which lie at `start` and which no reader looks at. In long
+/// stretches those that may have come about by chance stay, and hold the write up.
 pub(crate) fn blank(start: usize, bytes: &[u8], needles: &Needles) -> Vec<Edit> {
+    let shortest = if bytes.len() > LONG { SURE } else { 0 };
     let mut found: Vec<_> = needles.occurrences(bytes).into_iter().map(|found| found.range).collect();
+    found.retain(|range| range.len() >= shortest);
     found.sort_by_key(|range| (range.start, range.end));
     let mut edits: Vec<Edit> = Vec::new();
     for range in found {
@@ -62,6 +72,15 @@ mod tests {
         let bytes = b"a secrets, secret";
         let plan = crate::plan::Plan::new(blank(0, bytes, &needles), bytes.len() as u64).unwrap();
         assert_eq!(plan.apply(bytes).unwrap(), b"a \0\0\0\0\0\0\0, \0\0\0\0\0\0");
+    }
+
+    #[test]
+    fn what_may_be_pixels_keeps_short_words() {
+        let needles = Needles::new([("label", Some("8888"), Some("some secret"))]);
+        let mut bytes = vec![0; LONG + 1];
+        bytes[10..14].copy_from_slice(b"8888");
+        bytes[100..111].copy_from_slice(b"some secret");
+        assert_eq!(blank(0, &bytes, &needles), [Edit::fill(100..111, 0)]);
     }
 
     #[test]

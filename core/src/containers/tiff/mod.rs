@@ -46,7 +46,8 @@ pub struct Tiff {
     nested: Vec<Nested>,
     /// Ranges whose bytes are known: see [`Carrier::claimed`].
     claimed: Vec<Range<usize>>,
-    /// Whether there is a MakerNote or another private structure, which may refer to any byte.
+    /// Whether there is a MakerNote or another private structure, which may refer to any byte. So may the directories of
+    /// raw files with a magic number of their own.
     has_maker_note: bool,
     /// What stands in the way of an edit, where the block is a file of its own.
     guards: Vec<Guard>,
@@ -90,7 +91,7 @@ impl Tiff {
             owners: Vec::new(),
             nested: Vec::new(),
             claimed: Vec::new(),
-            has_maker_note: false,
+            has_maker_note: !matches!(coding.integer(bytes.get(2..4).unwrap_or_default()), 42 | 43),
             guards: Vec::new(),
             is_file,
         };
@@ -151,6 +152,7 @@ impl Tiff {
             let Some(entry) = entry else { continue };
             let value = entry.value.clone().and_then(|range| bytes.get(range)).unwrap_or_default();
             self.has_maker_note |= tags::FREE_REFERENCES.contains(&entry.tag);
+            self.has_maker_note |= entry.tag == tags::IMAGE_DESCRIPTION && is_stack(value);
             if entry.tag == tags::MAKER_NOTE {
                 self.claimed.extend(entry.value.as_ref().map(|range| range.start..range.start + maker_header(value)));
             }
@@ -256,6 +258,11 @@ fn guard(entry: &Entry, value: &[u8], start: usize) -> Option<Guard> {
     };
     let offset = entry.value.as_ref().map_or(start, |value| value.start) as u64;
     Some(Guard { barrier: Barrier::new(kind, reason), scope, offset })
+}
+
+/// Whether a description is that of a stack of pictures, of which the first alone has a directory.
+fn is_stack(description: &[u8]) -> bool {
+    [&b"ImageJ="[..], b"{\"shape\""].iter().any(|begin| description.starts_with(begin))
 }
 
 /// Length of the maker's name at the start of a MakerNote, which says how to read it.

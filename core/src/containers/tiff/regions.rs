@@ -145,7 +145,7 @@ impl Tiff {
                     let start = usize::try_from(offset).ok().filter(|start| *start < bytes.len());
                     let Some(start) = start else { continue };
                     // Old files leave the lengths out: the data end where something else begins.
-                    let end = length.map_or_else(
+                    let end = length.filter(|length| *length > 0 || !self.is_file).map_or_else(
                         || starts.get(starts.partition_point(|other| *other <= start)).copied().unwrap_or(bytes.len()),
                         |length| start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)),
                     );

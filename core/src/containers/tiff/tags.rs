@@ -33,6 +33,7 @@ pub(super) enum Form {
 pub(super) const EXIF_IFD: u16 = 0x8769;
 pub(super) const GPS_IFD: u16 = 0x8825;
 pub(super) const INTEROP_IFD: u16 = 0xA005;
+pub(super) const IMAGE_DESCRIPTION: u16 = 0x010E;
 pub(super) const NEW_SUBFILE_TYPE: u16 = 0x00FE;
 pub(super) const JPEG_FROM_RAW: u16 = 0x002E;
 pub(super) const SUB_IFDS: u16 = 0x014A;
@@ -88,7 +89,7 @@ use Form::{Comment, Number, Opaque, Structure, Text, Utf16};
 const MAIN: &[(u16, &str, Form)] = &[
     (0x000B, "ProcessingSoftware", Text),
     (0x010D, "DocumentName", Text),
-    (0x010E, "ImageDescription", Text),
+    (IMAGE_DESCRIPTION, "ImageDescription", Text),
     (0x010F, "Make", Text),
     (0x0110, "Model", Text),
     (0x011D, "PageName", Text),

@@ -128,7 +128,7 @@ impl<'a> Finder<'_, 'a> {
             b"VP8X" => self.surveyed.flags = Some(chunk.clone()),
             b"ANIM" => {}
             b"VP8 " | b"VP8L" | b"ALPH" | b"ANMF" | b"ICCP" => self.area(AreaKind::Media, name, chunk.data.clone()),
-            b"XMP " => return self.packet(chunk, form, 0, name),
+            b"XMP " | b"XMP\0" => return self.packet(chunk, form, 0, name),
             b"EXIF" => return self.exif(chunk, form, name),
             _ => self.unknown(chunk, name),
         }

@@ -115,6 +115,12 @@ fn bytes_that_a_private_structure_may_want_are_not_touched() {
 }
 
 #[test]
+fn pictures_of_a_stack_without_directories_are_not_touched() {
+    let stack = file(&[bytes_of(0x02BC, XMP), text(0x010E, b"ImageJ=1.53\nimages=2\0")], b"8888 and more pixels, id");
+    assert_eq!(strip(&stack, &["xmp:v:id"], Layout::Preserve).0.outcome, Outcome::Partial);
+}
+
+#[test]
 fn shared_values_stay_for_those_who_share_them() {
     let mut bytes = file(&[text(0x010E, b"one value for two\0"), text(0x013B, b"one value for two\0")], b"");
     let entry = bytes.windows(4).rposition(|field| field == [0x0E, 0x01, 2, 0]).unwrap();
