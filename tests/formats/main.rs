@@ -20,6 +20,7 @@ mod oracle;
 mod packages;
 mod strip;
 
+mod boxed;
 mod data;
 mod gif;
 mod heif;

@@ -4,6 +4,7 @@
 pub mod ape;
 pub(crate) mod arrow;
 pub(crate) mod bmff;
+pub(crate) mod brotli;
 pub(crate) mod cfb;
 pub mod deflate;
 pub(crate) mod ebml;

@@ -2,6 +2,7 @@
 
 mod appledouble;
 mod arrow;
+mod boxed;
 mod eml;
 mod epub;
 mod flac;
@@ -93,6 +94,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &riff::Wave,
     &riff::Avi,
     &riff::Aiff,
+    &boxed::Jxl,
+    &boxed::Jp2,
     &appledouble::AppleDouble,
     &ooxml::Ooxml,
     &odf::Odf,

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::plan::Edit;
 
-pub(crate) use walk::{Walk, walk, walk_file};
+pub(crate) use walk::{Walk, read, walk, walk_file};
 
 /// The type of boxes that say nothing.
 pub(crate) const FREE: [u8; 4] = *b"free";

@@ -62,7 +62,7 @@ pub(crate) fn walk_file(input: &[u8], limits: &Limits) -> Result<Walk> {
 
 /// The box at the start of `range`, wherever it ends; nothing when there is no header, or a length that is less than
 /// that of the header.
-fn read(input: &[u8], range: Range<usize>) -> Option<Atom> {
+pub(crate) fn read(input: &[u8], range: Range<usize>) -> Option<Atom> {
     let mut cursor = Cursor::new(input.get(range.clone())?);
     let length = cursor.u32_be().ok()?;
     let kind: [u8; 4] = cursor.array().ok()?;
