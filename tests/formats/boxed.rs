@@ -68,27 +68,27 @@ fn decoded(path: &Path, extension: &str) -> Option<Vec<u8>> {
     status.success().then(|| std::fs::read(&to).unwrap())
 }
 
-fn encoded(arguments: &[&str], path: &Path) -> Vec<u8> {
+/// What `cjxl` makes of one; it is stricter than most.
+fn encoded(arguments: &[&str], path: &Path) -> Option<Vec<u8>> {
     let to = oracle::scratch("jxl", &[]);
     let output = Command::new("cjxl").arg("--quiet").args(arguments).arg(path).arg(&to).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    std::fs::read(&to).unwrap()
+    output.status.success().then(|| std::fs::read(&to).unwrap())
 }
 
 /// Some photographs with a label, and without.
 fn photographs() -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = corpus::files("jpeg");
-    files.retain(|file| file.extension() == "jpg" && (8 << 10..60 << 10).contains(&file.read().len()));
+    files.retain(|file| file.extension() == "jpg" && (2 << 10..200 << 10).contains(&file.read().len()));
     let labelled =
         files.into_iter().filter_map(|file| Some((file.path.clone(), oracle::inject_xmp(&file.path, "").ok()?)));
-    labelled.take(60).step_by(10).collect()
+    labelled.take(30).step_by(5).collect()
 }
 
 #[test]
 fn a_label_that_a_jpeg_brought_along_leaves_no_trace() {
     let mut tried = 0;
     for (_, jpeg) in photographs() {
-        let input = encoded(&["--lossless_jpeg=1"], &oracle::scratch("jpg", &jpeg));
+        let Some(input) = encoded(&["--lossless_jpeg=1"], &oracle::scratch("jpg", &jpeg)) else { continue };
         let path = oracle::scratch("jxl", &input);
         let (Some(pixels), Some(rebuilt)) = (decoded(&path, "ppm"), decoded(&path, "jpg")) else { continue };
         if rebuilt != jpeg {
@@ -109,7 +109,7 @@ fn a_label_that_a_jpeg_brought_along_leaves_no_trace() {
 fn a_label_that_exiftool_wrote_into_jpeg_xl_leaves_no_trace() {
     let mut tried = 0;
     for (plain, _) in photographs() {
-        let coded = encoded(&["--lossless_jpeg=0", "--container=1"], &plain);
+        let Some(coded) = encoded(&["--lossless_jpeg=0", "--container=1"], &plain) else { continue };
         let pixels = decoded(&oracle::scratch("jxl", &coded), "ppm").unwrap();
         let Ok(input) = oracle::inject_xmp(&oracle::scratch("jxl", &coded), "jxl") else { continue };
         tried += 1;

@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn streams_are_read_to_their_end() {
         for len in [0, 1, 1000, 3 * WINDOW] {
-            let bytes: Vec<u8> = (0..len).map(|index| (index * index >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..len).map(|index| ((index * index) >> 3) as u8).collect();
             let coded = compress(&bytes).unwrap();
             let expanded = expand(&[&coded[..], b"more"].concat(), 1 << 20).unwrap();
             assert_eq!((expanded.bytes, expanded.consumed), (bytes, coded.len()));

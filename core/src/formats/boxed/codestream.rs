@@ -56,7 +56,6 @@ pub(super) fn read(input: &[u8], range: Range<usize>, limits: &Limits) -> Result
         let start = cursor.position();
         let Ok(marker) = cursor.u16_be() else { return Ok(found) };
         match marker {
-            SOC => continue,
             EOC => {
                 found.end = Some(cursor.position());
                 return Ok(found);
@@ -68,7 +67,7 @@ pub(super) fn read(input: &[u8], range: Range<usize>, limits: &Limits) -> Result
                 }
                 continue;
             }
-            0xFF30..=0xFF3F => continue,
+            SOC | 0xFF30..=0xFF3F => continue,
             0xFF01..=0xFFFE => {}
             _ => return Ok(found),
         }

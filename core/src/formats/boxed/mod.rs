@@ -1,7 +1,7 @@
 //! Images whose metadata stand in boxes: JPEG XL (ISO/IEC 18181-2) and JPEG 2000 (ITU-T T.800 annex I, T.801 annex M).
 //!
 //! Labels live in `xml ` (XMP, or XML of its own), in `Exif` and `brob` of JPEG XL (the latter a box compressed with
-//! Brotli), in `uuid` of JPEG 2000 (XMP, Exif, IPTC, Photoshop resources, GeoJP2), in labels of associations (`lbl `),
+//! Brotli), in `uuid` of JPEG 2000 (XMP, Exif, IPTC, Photoshop resources, `GeoJP2`), in labels of associations (`lbl `),
 //! in addresses (`url ` in `uinf`), and in comments of a JPEG 2000 codestream, which may also be a file by itself. A
 //! bare codestream of JPEG XL has none.
 //!

@@ -62,7 +62,7 @@ impl Surveyed<'_> {
         for range in &self.tree.loose {
             self.show_plain(scan, Class::Slack, "between or behind boxes", range.clone());
         }
-        for range in &self.tree.bare {
+        if let Some(range) = &self.tree.bare {
             self.show_plain(scan, Class::Content, "codestream", range.clone());
         }
     }
@@ -73,21 +73,21 @@ impl Surveyed<'_> {
                 self.show_plain(scan, Class::Metadata, name, range.start..*start);
                 let block = self.input.get(*start..range.end).unwrap_or_default();
                 scan.raw_region(Class::Metadata, name, *start as u64, block, &held.claimed());
-                self.show_images(scan, name, *start as u64, block, held.payload());
+                Self::show_images(scan, name, *start as u64, block, held.payload());
             }
             Body::Coded { held, decoded, header } => {
                 let block = decoded.get(*header..).unwrap_or_default();
                 let offset = range.start as u64;
                 scan.region(Class::Metadata, name, offset, decoded.get(..*header).unwrap_or_default(), &[]);
                 scan.region(Class::Metadata, name, offset, block, &held.claimed());
-                self.show_images(scan, name, offset, block, held.payload());
+                Self::show_images(scan, name, offset, block, held.payload());
             }
             // One site as a whole.
             Body::Text { .. } | Body::Comment { .. } | Body::Whole => {}
         }
     }
 
-    fn show_images(&self, scan: &mut Scan<'_>, name: &str, offset: u64, block: &[u8], images: &[Range<usize>]) {
+    fn show_images(scan: &mut Scan<'_>, name: &str, offset: u64, block: &[u8], images: &[Range<usize>]) {
         for image in images.iter().filter(|_| scan.wants_content()).cloned().collect::<Vec<_>>() {
             scan.region(Class::Content, name, offset, block.get(image).unwrap_or_default(), &[]);
         }

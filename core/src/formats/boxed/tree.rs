@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::survey::{Barrier, Findings, Guard, Kind, Scope, Site};
 
 /// Extended types of `uuid` boxes: of XMP, of Exif (exiftool, Photoshop), of IPTC (exiftool, Photoshop), of Photoshop
-/// resources, of GeoJP2, of C2PA.
+/// resources, of `GeoJP2`, of C2PA.
 const XMP: [u8; 16] = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 const EXIF: [&[u8; 16]; 2] = [b"JpgTiffExif->JP2", b"\x05\x37\xcd\xab\x9d\x0c\x44\x31\xa7\x2a\xfa\x56\x1f\x2a\x11\x3e"];
 const IPTC: [&[u8; 16]; 2] = [
@@ -77,8 +77,8 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) parts: Vec<Part>,
     pub(super) findings: Findings,
-    /// Codestreams that are not in a box.
-    pub(super) bare: Vec<Range<usize>>,
+    /// A codestream that is not in a box.
+    pub(super) bare: Option<Range<usize>>,
     /// Bytes that are in no box, in order.
     pub(super) loose: Vec<Range<usize>>,
     /// Decoded boxes without labels, by node.
@@ -94,7 +94,7 @@ pub(super) struct Tree {
 impl Tree {
     /// A file that is a codestream.
     pub(super) fn bare(range: Range<usize>) -> Self {
-        Self { bare: vec![range], ..Self::empty("jp2") }
+        Self { bare: Some(range), ..Self::empty("jp2") }
     }
 
     fn empty(carrier: &'static str) -> Self {
@@ -103,7 +103,7 @@ impl Tree {
             nodes: Vec::new(),
             parts: Vec::new(),
             findings: Findings::default(),
-            bare: Vec::new(),
+            bare: None,
             loose: Vec::new(),
             decoded: Vec::new(),
             behind: Vec::new(),
@@ -255,7 +255,7 @@ impl Tree {
     ) -> Result<()> {
         let found = codestream::read(input, range.clone(), limits)?;
         if let Some(end) = found.end.filter(|_| node.is_none()) {
-            self.bare = vec![0..end];
+            self.bare = Some(0..end);
             self.loose.push(end..range.end);
         }
         for comment in found.comments {
@@ -395,8 +395,8 @@ impl Tree {
                 self.parts.push(Part { node: Some(node), sites, body: Body::Coded { held, decoded, header } });
             }
             None if kind == b"xml " => {
-                let head = decoded.get(..limits.value_bytes).unwrap_or(&decoded);
-                let value = text::value(String::from_utf8_lossy(head).into_owned(), limits);
+                let start = decoded.get(..limits.value_bytes).unwrap_or(&decoded);
+                let value = text::value(String::from_utf8_lossy(start).into_owned(), limits);
                 self.site("xml", Kind::Standard, value, atom, Some(node), Body::Whole);
             }
             None => self.decoded.push((node, decoded)),
