@@ -1,12 +1,17 @@
 //! Matroska and `WebM`: the packets of every stream are the same, `mkvmerge` finds tracks, chapters and attachments as
 //! before and nothing to warn of.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
-use unlabel_core::{Outcome, Site};
+use unlabel_core::{Engine, Label, Limits, Outcome, ReadAt, Site, Source};
 
 use crate::family::{self, Judge};
 use crate::strip::{self, LAYOUTS, What};
@@ -185,4 +190,95 @@ fn seeks(path: &Path) -> Vec<u8> {
     let path = path.to_string_lossy();
     let arguments = ["-v", "quiet", "-ss", "1.5", "-i", &path, "-map", "0:v?", "-c", "copy", "-f", "md5"];
     oracle::run("ffmpeg", &arguments, Path::new("-")).stdout
+}
+
+/// An element whose size takes eight bytes.
+fn element(id: u32, data: &[u8]) -> Vec<u8> {
+    let id: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    [id, (data.len() as u64 | 1 << 56).to_be_bytes().to_vec(), data.to_vec()].concat()
+}
+
+/// A long video that is nowhere in memory: pieces between zeros.
+#[derive(Debug)]
+struct Video {
+    pieces: BTreeMap<u64, Vec<u8>>,
+    len: u64,
+    read: AtomicU64,
+}
+
+impl Video {
+    const CLUSTERS: u64 = 1024;
+    const CLUSTER: u64 = 4 << 20;
+
+    /// Clusters of 4 MiB, listed in an index behind them, and tags behind that.
+    fn new() -> Self {
+        let header = element(0x1A45_DFA3, &element(0x4282, b"matroska"));
+        let seek = |id: u32, position: u64| {
+            element(0x4DBB, &[element(0x53AB, &id.to_be_bytes()), element(0x53AC, &position.to_be_bytes())].concat())
+        };
+        let head_len = element(0x114D_9B74, &[seek(0, 0), seek(0, 0)].concat()).len() as u64;
+        let start = |cluster: u64| head_len + cluster * Self::CLUSTER;
+        let point = |cluster: u64| {
+            let track = element(0xB7, &[element(0xF7, &[1]), element(0xF1, &start(cluster).to_be_bytes())].concat());
+            element(0xBB, &[element(0xB3, &[0]), track].concat())
+        };
+        let cues = element(0x1C53_BB6B, &(0..Self::CLUSTERS).flat_map(point).collect::<Vec<u8>>());
+        let simple = |name: &str, value: &str| {
+            element(0x67C8, &[element(0x45A3, name.as_bytes()), element(0x4487, value.as_bytes())].concat())
+        };
+        let tags = element(0x1254_C367, &element(0x7373, &[simple(KEY, VALUE), simple("other", "1")].concat()));
+        let end = start(Self::CLUSTERS);
+        let head = [seek(0x1C53_BB6B, end), seek(0x1254_C367, end + cues.len() as u64)].concat();
+        let data_len = end + (cues.len() + tags.len()) as u64;
+        let segment = [&[0x18, 0x53, 0x80, 0x67][..], &(data_len | 1 << 56).to_be_bytes()].concat();
+        let base = (header.len() + segment.len()) as u64;
+        let mut pieces = BTreeMap::from([
+            (0, [header, segment, element(0x114D_9B74, &head)].concat()),
+            (base + end, [cues, tags].concat()),
+        ]);
+        let cluster = [&[0x1F, 0x43, 0xB6, 0x75][..], &((Self::CLUSTER - 12) | 1 << 56).to_be_bytes()].concat();
+        let block = [&[0xA3][..], &((Self::CLUSTER - 21) | 1 << 56).to_be_bytes()].concat();
+        for index in 0..Self::CLUSTERS {
+            pieces.insert(base + start(index), [&cluster[..], &block].concat());
+        }
+        Self { pieces, len: base + data_len, read: AtomicU64::new(0) }
+    }
+}
+
+impl ReadAt for Video {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, range: Range<u64>) -> unlabel_core::Result<Bytes> {
+        self.read.fetch_add(range.end - range.start, Ordering::Relaxed);
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        for (start, piece) in &self.pieces {
+            let from = (*start).max(range.start);
+            let to = (start + piece.len() as u64).min(range.end);
+            if from < to {
+                let piece = &piece[(from - start) as usize..(to - start) as usize];
+                bytes[(from - range.start) as usize..(to - range.start) as usize].copy_from_slice(piece);
+            }
+        }
+        Ok(bytes.into())
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_video_of_four_gibibytes_is_read_by_its_heads() {
+    let video = Arc::new(Video::new());
+    assert!(video.len() > 4 << 30);
+    let mut limits = Limits::default();
+    limits.fetch_block = 4096;
+    let engine = Engine::builder().labels([Label::new(KEY)]).limits(limits).build().unwrap();
+    let source = Source::remote(Arc::<Video>::clone(&video)).with_name("a.mkv");
+    let cleaned = engine.strip(source).unwrap();
+    assert_eq!(cleaned.report().outcome, Outcome::Stripped, "{:?}", cleaned.report().reason);
+    let plan = cleaned.payload().unwrap().plan();
+    assert!(plan.keeps_length() && plan.new_bytes() < 200, "{}", plan.new_bytes());
+    let read = video.read.load(Ordering::Relaxed);
+    println!("{read} of {} bytes read", video.len());
+    assert!(read < 5 << 20, "{read} bytes read");
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use crc32fast::Hasher;
 
 use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::plan::{Edit, Replacement};
 
 /// The header of a document.
@@ -134,7 +134,7 @@ pub(crate) fn string(input: &[u8], element: &Element) -> Range<usize> {
 /// `size` as a field of `len` bytes.
 pub(crate) fn size_field(size: u64, len: usize) -> Result<Vec<u8>> {
     if !(1..=LONGEST_SIZE).contains(&len) || size > most(len) {
-        return Err(Error::new(ErrorKind::Conflict, "a size does not fit into its field"));
+        return Err(Error::unsupported("a size does not fit into its field"));
     }
     let field = size | 1 << (7 * len);
     Ok(field.to_be_bytes().get(8 - len..).unwrap_or_default().to_vec())
@@ -216,7 +216,7 @@ impl Masters {
     /// around them, innermost first.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] when a size does not fit into its field any more.
+    /// Unsupported when a size does not fit into its field any more.
     pub(crate) fn follow(&self, input: &[u8], changes: Vec<Change>) -> Result<Vec<Edit>> {
         let mut growth: HashMap<usize, i64> = HashMap::new();
         let mut touched: BTreeSet<usize> = BTreeSet::new();
@@ -285,6 +285,7 @@ fn repeat(hasher: &mut Hasher, byte: u8, mut count: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use crate::plan::Plan;
 
     fn read(bytes: &[u8]) -> Element {

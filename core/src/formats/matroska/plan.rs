@@ -30,6 +30,9 @@ impl Surveyed<'_> {
     pub(super) fn planned(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
         let mut notes = Vec::new();
         let mut left_members = Vec::new();
+        let stays = self.held(removal);
+        let sites: Vec<usize> = removal.sites.iter().copied().filter(|site| !stays.contains(site)).collect();
+        let removal = &Removal { sites: &sites, ..*removal };
         let mut changes = self.changes(removal, layout, &mut left_members)?;
         if layout == Layout::Compact {
             match self.positions(&changes) {
@@ -45,7 +48,21 @@ impl Surveyed<'_> {
         changes.extend(sums);
         let edits = self.tree.masters.follow(self.input, changes)?;
         let plan = Plan::new(edits, self.input.len() as u64)?;
-        Ok(Planned { plan, left_members, notes, ..Planned::default() })
+        let barrier = || Barrier::new(ErrorKind::Conflict, "a tag inside it stays");
+        let left = stays.into_iter().map(|site| (site, barrier())).collect();
+        Ok(Planned { plan, left, left_members, notes })
+    }
+
+    /// The tags of the removal that cannot go because a tag inside them stays.
+    fn held(&self, removal: &Removal<'_>) -> BTreeSet<usize> {
+        let mut held = BTreeSet::new();
+        // What stands further inside comes later.
+        for (site, outer) in self.tree.findings.follows.iter().rev() {
+            if removal.takes(*outer) && (!removal.takes(*site) || held.contains(site)) {
+                held.insert(*outer);
+            }
+        }
+        held
     }
 
     /// The edits that remove what is to go, without those that follow from them.

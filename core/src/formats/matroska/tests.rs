@@ -190,6 +190,19 @@ fn tags_and_fields_are_listed_with_their_kinds() {
 }
 
 #[test]
+fn a_tag_stays_with_a_tag_inside_it_that_stays() {
+    let inner = master(SIMPLE_TAG, &[el(TAG_NAME, b"b"), tag("c", "3")]);
+    let outer = master(SIMPLE_TAG, &[el(TAG_NAME, b"a"), inner, tag("d", "4")]);
+    let input = file(&[tags(&[outer])]);
+    assert_eq!(addresses(&input), ["mkv:a", "mkv:a/b", "mkv:a/b/c", "mkv:a/d"]);
+    let limits = Limits::default();
+    let survey = Matroska.survey(&input, &limits).unwrap();
+    let planned = survey.plan(&Removal::new(&[0, 1, 3], &Needles::default()), Layout::Compact).unwrap();
+    assert_eq!(planned.left.iter().map(|(site, _)| *site).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(addresses(&planned.plan.apply(&input).unwrap()), ["mkv:a", "mkv:a/b", "mkv:a/b/c"]);
+}
+
+#[test]
 fn a_tag_becomes_filler_or_is_cut() {
     let input = file(&[tags(&[tag("id", "8888"), tag("x", "1")]), cluster(1)]);
     let void = el(VOID, &vec![0; tag("id", "8888").len() - 2]);
