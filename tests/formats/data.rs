@@ -72,7 +72,7 @@ fn files(kind: &str) -> (TempDir, Vec<File>) {
 }
 
 /// The generic checks, and that the label that the library wrote leaves no trace.
-fn check(kind: &str) {
+fn check(kind: &str, what: What<'_>) {
     let (_folder, files) = files(kind);
     family::judge_these::<Readers>(kind, &files, &[]);
     let mut complaints = Vec::new();
@@ -80,7 +80,7 @@ fn check(kind: &str) {
         let input = file.read();
         for layout in LAYOUTS {
             let complain = |what: String| format!("{} {layout:?}: {what}", file.name);
-            let stripped = match strip::strip(&file.name, &input, layout, What::Label(KEY)) {
+            let stripped = match strip::strip(&file.name, &input, layout, what) {
                 Ok(stripped) if stripped.report.outcome == Outcome::Stripped => stripped,
                 Ok(stripped) => {
                     complaints.push(complain(format!("{:?} {:?}", stripped.report.outcome, stripped.report.reason)));
@@ -105,21 +105,63 @@ fn check(kind: &str) {
 }
 
 #[test]
+fn netcdf() {
+    check("netcdf", What::Label(KEY));
+}
+
+#[test]
+fn avro() {
+    check("avro", What::Label(KEY));
+}
+
+#[test]
+fn dicom() {
+    check("dicom", What::Custom);
+}
+
+#[test]
+fn attributes_of_hdf5_are_listed_and_refused() {
+    let (_folder, files) = files("hdf5");
+    for file in &files {
+        let input = file.read();
+        let look = oracle::table(&file.path).unwrap();
+        let sites = strip::sites(&file.name, &input).unwrap();
+        let is_sure = strip::strip(&file.name, &input, LAYOUTS[0], What::Label("no such label")).unwrap();
+        for label in look["labels"].as_array().unwrap() {
+            let name = format!("hdf5:{}", label[0].as_str().unwrap());
+            let listed = sites.iter().any(|site| site.address == name);
+            // What is not read is told.
+            assert!(listed || is_sure.report.outcome == Outcome::Refused, "{} {name}", file.name);
+        }
+        for site in sites.iter().filter(|site| site.key == KEY) {
+            assert_eq!(site.value.as_deref(), Some(VALUE), "{} {}", file.name, site.address);
+        }
+        let stripped = strip::strip(&file.name, &input, LAYOUTS[0], What::Label(KEY)).unwrap();
+        assert_eq!((stripped.report.outcome, stripped.output == input), (Outcome::Refused, true), "{}", file.name);
+    }
+    let listed = files.iter().filter(|file| {
+        let sites = strip::sites(&file.name, &file.read()).unwrap();
+        sites.iter().filter(|site| site.key == KEY).count() == 3
+    });
+    assert!(listed.count() >= 3);
+}
+
+#[test]
 fn parquet() {
-    check("parquet");
+    check("parquet", What::Label(KEY));
 }
 
 #[test]
 fn arrow() {
-    check("arrow");
+    check("arrow", What::Label(KEY));
 }
 
 #[test]
 fn safetensors() {
-    check("safetensors");
+    check("safetensors", What::Label(KEY));
 }
 
 #[test]
 fn gguf() {
-    check("gguf");
+    check("gguf", What::Label(KEY));
 }

@@ -312,7 +312,7 @@ pub(crate) fn is_inside(site: &Site) -> bool {
 const TIGHTER: usize = 32;
 
 /// Families that have no filler, so that every plan cuts.
-const CUT: [&str; 1] = ["eml"];
+const CUT: [&str; 2] = ["avro", "eml"];
 
 /// Tags that follow from others, and may change when those go.
 const DERIVED: &[&str] = &[

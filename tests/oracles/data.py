@@ -146,7 +146,86 @@ def write_gguf(folder, key, value):
                 writer.close()
 
 
-WRITERS = {"parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
+def write_netcdf(folder, key, value):
+    import netCDF4
+    for form in ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"):
+        for records in (0, 1, 2):
+            with netCDF4.Dataset(folder / f"{form} {records}.nc", "w", format=form) as out:
+                out.setncattr("title", "a title")
+                out.setncattr(key, value)
+                out.setncattr("numbers", np.arange(3, dtype="i2"))
+                out.createDimension("x", 5)
+                out.createDimension("time", None)
+                fixed = out.createVariable("fixed", "f4", ("x",), fill_value=-1.0)
+                fixed.setncattr(key, value)
+                fixed.units = "K"
+                fixed[:] = np.arange(5)
+                for number in range(records):
+                    record = out.createVariable(f"record{number}", "i1" if number else "i2", ("time",))
+                    record.setncattr("odd", "abc")
+                    record[:] = np.arange(7)
+
+
+def write_avro(folder, key, value):
+    import fastavro
+    schema = {"type": "record", "name": "row", "fields": [
+        {"name": "id", "type": "long"}, {"name": "text", "type": ["null", "string"]},
+        {"name": "list", "type": {"type": "array", "items": "double"}}]}
+    rows = [{"id": number, "text": str(number) if number % 2 else None, "list": [0.5] * (number % 4)} for number in range(200)]
+    for codec in ("null", "deflate", "bzip2", "xz"):
+        for count in (1, 3):
+            more = {f"extra {number}": "x" * number for number in range(count)}
+            with open(folder / f"{codec} {count}.avro", "wb") as out:
+                fastavro.writer(out, schema, rows, codec=codec, sync_interval=500, metadata={key: value, **more})
+
+
+def write_dicom(folder, key, value):
+    """Elements of a private block. The key is no part of the format: the text itself is both."""
+    import pydicom
+    from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+    syntaxes = {"explicit": pydicom.uid.ExplicitVRLittleEndian, "big": pydicom.uid.ExplicitVRBigEndian}
+    for name, syntax in syntaxes.items():
+        for private in (1, 2, 3):
+            meta = FileMetaDataset()
+            meta.MediaStorageSOPClassUID = pydicom.uid.SecondaryCaptureImageStorage
+            meta.MediaStorageSOPInstanceUID = "1.2.3"
+            meta.TransferSyntaxUID = syntax
+            out = FileDataset("", {}, b"\0" * 128, meta, False, name == "explicit")
+            out.SOPClassUID, out.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+            out.SpecificCharacterSet = "ISO_IR 192"
+            out.PatientName, out.PatientID, out.StudyDate = "Doe^Jane", "7", "20200101"
+            block = out.private_block(0x0011, "ZQ MAKER", create=True)
+            for number in range(private):
+                block.add_new(number, "LO" if number else "UT", f"{key} {value} {number}")
+            inner = Dataset()
+            inner.private_block(0x0011, "ZQ MAKER", create=True).add_new(0, "LO", f"{key} {value}")
+            inner.CodeMeaning = "meaning"
+            out.ProcedureCodeSequence = [inner]
+            out.Rows = out.Columns = 4
+            out.BitsAllocated, out.BitsStored, out.HighBit, out.PixelRepresentation = 8, 8, 7, 0
+            out.SamplesPerPixel, out.PhotometricInterpretation = 1, "MONOCHROME2"
+            out.PixelData = bytes(range(16))
+            out["PixelData"].VR = "OB"
+            out.save_as(folder / f"{name} {private}.dcm", enforce_file_format=True)
+
+
+def write_hdf5(folder, key, value):
+    import h5py
+    import netCDF4
+    for version in ("earliest", "latest"):
+        for many in (1, 20):
+            with h5py.File(folder / f"{version} {many}.h5", "w", libver=version) as out:
+                for target in (out, out.create_group("a/b"), out.create_dataset("a/data", data=np.arange(5))):
+                    target.attrs[key] = value
+                    target.attrs["fixed"] = np.bytes_("of fixed length")
+                    target.attrs["number"] = 7
+                for number in range(many - 1):
+                    out.attrs[f"more {number}"] = "x"
+    with netCDF4.Dataset(folder / "4.nc4", "w", format="NETCDF4") as out:
+        out.setncattr(key, value)
+
+
+WRITERS = {"hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
 
 
 def write(kind, folder, key, value):
@@ -240,5 +319,44 @@ def open_gguf(path):
     return {"labels": found, "content": digest(*seen)}
 
 
-OPENERS = {"parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
+def open_netcdf(path):
+    import netCDF4
+    with netCDF4.Dataset(path) as opened:
+        opened.set_auto_mask(False)
+        found = [[name, str(opened.getncattr(name))] for name in opened.ncattrs()]
+        seen = [opened.data_model, [(name, len(one), one.isunlimited()) for name, one in opened.dimensions.items()]]
+        for name, variable in opened.variables.items():
+            found += [[f"{name}/{key}", str(variable.getncattr(key))] for key in variable.ncattrs()]
+            seen += [name, variable.dtype, variable.dimensions, variable[...].tobytes()]
+    return {"labels": found, "content": digest(*seen)}
+
+
+def open_avro(path):
+    import fastavro
+    with open(path, "rb") as opened:
+        reader = fastavro.reader(opened)
+        return {"labels": pairs(reader.metadata), "content": digest(*list(reader))}
+
+
+def open_dicom(path):
+    import pydicom
+    opened = pydicom.dcmread(path)
+    found, seen = [], [opened.file_meta.TransferSyntaxUID, opened.pixel_array.tobytes()]
+    for element in opened.iterall():
+        if element.VR != "SQ" and element.VM:
+            name = element.keyword if not element.tag.is_private else f"{element.tag.group:04x},{element.tag.element:04x}"
+            found.append([name, str(element.value)])
+    return {"labels": found, "content": digest(*seen)}
+
+
+def open_hdf5(path):
+    import h5py
+    with h5py.File(path) as opened:
+        found = []
+        opened.visititems(lambda name, one: found.extend([f"/{name}/{key}", str(value)] for key, value in one.attrs.items()))
+        found += [[f"/{key}", str(value)] for key, value in opened.attrs.items()]
+        return {"labels": found, "content": ""}
+
+
+OPENERS = {"h5": open_hdf5, "nc4": open_hdf5, "dcm": open_dicom, "nc": open_netcdf, "avro": open_avro, "parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
            "safetensors": open_safetensors, "gguf": open_gguf}

@@ -6,6 +6,7 @@ pub(crate) mod arrow;
 pub(crate) mod bmff;
 pub(crate) mod brotli;
 pub(crate) mod cfb;
+pub(crate) mod conventions;
 pub mod deflate;
 pub(crate) mod ebml;
 pub(crate) mod flatbuffer;

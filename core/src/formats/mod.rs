@@ -2,12 +2,15 @@
 
 mod appledouble;
 mod arrow;
+mod avro;
 mod boxed;
+mod dicom;
 mod eml;
 mod epub;
 mod flac;
 mod gguf;
 mod gif;
+mod hdf5;
 mod heif;
 mod html;
 mod isobmff;
@@ -16,6 +19,7 @@ mod json;
 mod matroska;
 mod mp3;
 mod msg;
+mod netcdf;
 mod odf;
 mod ogg;
 mod ole;
@@ -106,8 +110,12 @@ pub static FORMATS: &[&dyn Format] = &[
     &pdf::Pdf,
     &rtf::Rtf,
     &arrow::Arrow,
+    &avro::Avro,
+    &dicom::Dicom,
+    &netcdf::NetCdf,
     &parquet::Parquet,
     &gguf::Gguf,
+    &hdf5::Hdf5,
     &safetensors::Safetensors,
     &eml::Eml,
     &html::Html,

@@ -24,7 +24,7 @@ impl Format for Zip {
     }
 
     fn extensions(&self) -> &'static [&'static str] {
-        &["zip", "jar", "war", "ear", "aar", "apk", "xpi", "whl", "kmz", "cbz", "nupkg", "vsix"]
+        &["zip", "jar", "war", "ear", "aar", "apk", "xpi", "whl", "kmz", "cbz", "nupkg", "vsix", "npz"]
     }
 
     fn sniff(&self, input: &[u8]) -> bool {
