@@ -28,6 +28,11 @@ impl Nested {
         Self { carrier, at, sites: first..sites.len() }
     }
 
+    /// Where the carrier begins in the block.
+    pub(crate) fn start(&self) -> usize {
+        self.at
+    }
+
     /// The sites of the block that are this carrier's.
     pub(crate) fn sites(&self) -> Range<usize> {
         self.sites.clone()

@@ -342,6 +342,16 @@ fn embedded(number: u16, content: &[u8], limits: &Limits, depth: usize) -> Resul
     }
 }
 
+/// Where the digest of IPTC records stands that are kept beside `bytes`, and not in them: in a tag of TIFF.
+pub(crate) fn digest_of_others(bytes: &[u8], limits: &Limits) -> Option<Range<usize>> {
+    let (resources, _) = walk(bytes, limits).ok()?;
+    if resources.iter().any(|resource| resource.number == IPTC) {
+        return None;
+    }
+    let digest = resources.iter().find(|resource| resource.number == IPTC_DIGEST)?;
+    Some(digest.data.clone()).filter(|data| data.len() == 16)
+}
+
 /// The first IPTC resource, with its digest if that is the MD5 of the data.
 fn iptc_block(bytes: &[u8], resources: &[Resource]) -> Option<IptcBlock> {
     let resource = resources.iter().position(|resource| resource.number == IPTC)?;

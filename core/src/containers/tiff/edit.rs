@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
-use super::{Directory, Entry, Link, Tiff};
-use crate::containers::nested::rewrite;
-use crate::error::{ErrorKind, Result};
+use md5::{Digest as _, Md5};
+
+use super::{Digest, Directory, Entry, Link, Tiff, tags};
+use crate::containers::nested::{apply, rewrite};
+use crate::containers::photoshop;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
 use crate::plan::{Edit, Layout, Replacement};
 use crate::survey::Barrier;
 
@@ -39,12 +43,16 @@ impl Tiff {
     pub(super) fn removal(&self, chosen: &[usize]) -> Result<Vec<Edit>> {
         let mut edits = Vec::new();
         for nested in &self.nested {
-            edits.extend(nested.edits(chosen, Layout::Preserve)?);
+            let own = nested.edits(chosen, Layout::Preserve)?;
+            if let Some(digest) = self.digests.iter().find(|digest| digest.start == nested.start()) {
+                edits.extend(digest.follow(&own)?);
+            }
+            edits.extend(own);
         }
         let fate = self.fate(chosen);
         for (index, directory) in self.directories.iter().enumerate() {
             if !fate.unlinks(index) {
-                edits.extend(self.render(directory, index, &fate));
+                edits.extend(self.render(directory, index, &fate)?);
             }
         }
         let survives = |directory: usize, slot: Option<usize>| {
@@ -80,6 +88,27 @@ impl Tiff {
         if has_gap { self.length } else { end.next_multiple_of(2).min(self.length) }
     }
 
+    pub(super) fn find_digests(&self, bytes: &[u8], limits: &Limits) -> Vec<Digest> {
+        let digest = |directory: &Directory| {
+            let records = directory.entry(tags::IPTC)?.outside()?;
+            let resources = directory.entry(tags::PHOTOSHOP)?.outside()?;
+            let at = photoshop::digest_of_others(bytes.get(resources.clone())?, limits)?;
+            let range = resources.start + at.start..resources.start + at.end;
+            let start = records.start;
+            let records = bytes.get(records)?.to_vec();
+            let is_right = bytes.get(range.clone()) == Some(Md5::digest(&records).as_slice());
+            is_right.then_some(Digest { start, records, range })
+        };
+        let mut digests: Vec<Digest> = Vec::new();
+        for digest in self.directories.iter().filter_map(digest) {
+            // Directories may share their values.
+            if digests.iter().all(|other| other.start != digest.start && other.range.start != digest.range.start) {
+                digests.push(digest);
+            }
+        }
+        digests
+    }
+
     fn fate(&self, chosen: &[usize]) -> Fate {
         let mut fate = Fate {
             dropped: self.directories.iter().map(|directory| vec![false; directory.slots.len()]).collect(),
@@ -112,26 +141,30 @@ impl Tiff {
     }
 
     /// The directory without its dropped entries, in the room of the old one.
-    fn render(&self, directory: &Directory, index: usize, fate: &Fate) -> Option<Edit> {
+    fn render(&self, directory: &Directory, index: usize, fate: &Fate) -> Result<Option<Edit>> {
         let coding = self.coding;
-        let (count, slots) = directory.raw.split_at_checked(coding.count_len())?;
+        let Some((count, slots)) = directory.raw.split_at_checked(coding.count_len()) else { return Ok(None) };
         let kept = || (0..directory.slots.len()).filter(|slot| !fate.drops(index, *slot));
         let dropped = directory.slots.len() - kept().count();
         let next = fate.next.get(index).copied().flatten();
         if dropped == 0 && next == directory.next {
-            return None;
+            return Ok(None);
+        }
+        if kept().next().and_then(|first| directory.slots.get(first)).is_some_and(Option::is_none) {
+            let reason = "a damaged directory would read otherwise without the label";
+            return Err(Error::malformed(directory.range.start as u64, reason));
         }
         let count = coding.integer(count).saturating_sub(dropped as u64);
         let mut rendered = coding.bytes(count, coding.count_len());
         for slot in kept() {
             let at = slot * coding.slot_len();
-            rendered.extend_from_slice(slots.get(at..at + coding.slot_len())?);
+            rendered.extend_from_slice(slots.get(at..at + coding.slot_len()).unwrap_or_default());
         }
         if let Some(next) = next {
             rendered.extend(coding.bytes(next, coding.pointer_len()));
         }
         rendered.resize(directory.raw.len(), 0);
-        rewrite(directory.range.start, &directory.raw, &rendered)
+        Ok(rewrite(directory.range.start, &directory.raw, &rendered))
     }
 
     /// The ranges of all directories (slot `None`) and out-of-line values that are `wanted`; header and image data
@@ -182,6 +215,21 @@ impl Tiff {
                 site.barrier = Some(Barrier::new(ErrorKind::Conflict, "its directory overlaps other data"));
             }
         }
+    }
+}
+
+impl Digest {
+    /// The edit of the digest that follows those of the records.
+    fn follow(&self, edits: &[Edit]) -> Result<Option<Edit>> {
+        if edits.is_empty() {
+            return Ok(None);
+        }
+        let start = self.start as u64;
+        let moved = edits
+            .iter()
+            .map(|edit| Edit { range: edit.range.start - start..edit.range.end - start, with: edit.with.clone() });
+        let after = apply(&self.records, &moved.collect::<Vec<_>>())?;
+        Ok(rewrite(self.range.start, &Md5::digest(&self.records), &Md5::digest(after)))
     }
 }
 

@@ -44,15 +44,28 @@ pub struct Tiff {
     /// The directory and slot of each site; none for a site of a nested carrier.
     owners: Vec<Option<(usize, usize)>>,
     nested: Vec<Nested>,
+    digests: Vec<Digest>,
     /// Ranges whose bytes are known: see [`Carrier::claimed`].
     claimed: Vec<Range<usize>>,
     /// Whether there is a MakerNote or another private structure, which may refer to any byte. So may the directories of
     /// raw files with a magic number of their own.
     has_maker_note: bool,
+    /// Whether the maker of the camera numbers the first tags as it likes (Panasonic).
+    has_own_tags: bool,
     /// What stands in the way of an edit, where the block is a file of its own.
     guards: Vec<Guard>,
     /// Whether the block is a file of its own.
     is_file: bool,
+}
+
+/// The MD5 of IPTC records in a tag, which Photoshop keeps among its resources in another.
+#[derive(Debug)]
+struct Digest {
+    /// The records.
+    start: usize,
+    records: Vec<u8>,
+    /// The digest, which is right.
+    range: Range<usize>,
 }
 
 impl Tiff {
@@ -82,6 +95,7 @@ impl Tiff {
 
     fn read(bytes: &[u8], limits: &Limits, depth: usize, is_file: bool) -> Result<Self> {
         let (coding, first) = header(bytes)?;
+        let magic = coding.integer(bytes.get(2..4).unwrap_or_default());
         let mut tiff = Self {
             coding,
             length: bytes.len(),
@@ -90,8 +104,10 @@ impl Tiff {
             sites: Vec::new(),
             owners: Vec::new(),
             nested: Vec::new(),
+            digests: Vec::new(),
             claimed: Vec::new(),
-            has_maker_note: !matches!(coding.integer(bytes.get(2..4).unwrap_or_default()), 42 | 43),
+            has_maker_note: !matches!(magic, 42 | 43),
+            has_own_tags: magic == 0x55,
             guards: Vec::new(),
             is_file,
         };
@@ -101,6 +117,7 @@ impl Tiff {
         for directory in 0..tiff.directories.len() {
             tiff.add_sites(bytes, directory, limits, depth)?;
         }
+        tiff.digests = tiff.find_digests(bytes, limits);
         tiff.bar_overlapping();
         Ok(tiff)
     }
@@ -165,7 +182,8 @@ impl Tiff {
                 continue;
             }
             self.guards.extend(guard(entry, value, range.start));
-            let Some((key, form)) = identify(role, entry) else {
+            let is_private = self.has_own_tags && role == Role::Image && entry.tag < tags::FIRST_COMMON;
+            let Some((key, form)) = identify(role, entry).filter(|_| !is_private) else {
                 if is_numeric(entry.format) && entry.tag != tags::MAKER_NOTE {
                     self.claimed.extend(entry.value.clone());
                 }

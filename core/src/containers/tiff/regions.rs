@@ -94,6 +94,8 @@ impl Tiff {
             .entry(tags::THUMBNAIL_OFFSET)
             .zip(directory.entry(tags::THUMBNAIL_LENGTH))
         {
+            // Together with strips they are the tables of an old way to compress them.
+            Some(_) if directory.entry(tags::STRIP_OFFSETS).is_some() && !is_reduced => return None,
             Some(pair) => pair,
             None if is_reduced => directory.entry(tags::STRIP_OFFSETS).zip(directory.entry(tags::STRIP_BYTE_COUNTS))?,
             None => return None,

@@ -33,6 +33,8 @@ pub(super) enum Form {
 pub(super) const EXIF_IFD: u16 = 0x8769;
 pub(super) const GPS_IFD: u16 = 0x8825;
 pub(super) const INTEROP_IFD: u16 = 0xA005;
+/// The first tag of TIFF itself.
+pub(super) const FIRST_COMMON: u16 = 0x00FE;
 pub(super) const IMAGE_DESCRIPTION: u16 = 0x010E;
 pub(super) const NEW_SUBFILE_TYPE: u16 = 0x00FE;
 pub(super) const JPEG_FROM_RAW: u16 = 0x002E;

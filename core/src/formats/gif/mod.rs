@@ -4,8 +4,8 @@
 //! that leads decoders out of it; IPTC records and Photoshop resources of `ImageMagick`, in sub-blocks; and extensions of
 //! other programs, each one field.
 //!
-//! GIF has no filler. With [`Layout::Preserve`] XMP and comments become spaces, and an extension of another program a
-//! comment of spaces; a comment of nothing else is no label. No byte of a packet is ever zero, which decoders would
+//! GIF has no filler. With [`Layout::Preserve`] XMP, comments, and extensions of other programs with their names become
+//! spaces; what consists of spaces is no label. No byte of a packet is ever zero, which decoders would
 //! take for its end. With [`Layout::Compact`] extensions are cut, and packets shrink.
 //!
 //! Refused: files with a C2PA manifest (`C2PA_GIF`). Not labels: what says how an animation is shown (`NETSCAPE2.0`,
@@ -109,7 +109,7 @@ enum Body {
 impl Surveyed<'_> {
     fn extension(&mut self, extension: Extension) -> Result<()> {
         let name = extension.application.map_or_else(
-            || "comment".to_owned(),
+            || if extension.label == COMMENT { "comment" } else { "application" }.to_owned(),
             |name| name.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect(),
         );
         if name.starts_with("C2PA_GIF") {
@@ -157,7 +157,7 @@ impl Surveyed<'_> {
             ..site
         }));
         let sites = first..self.findings.sites.len();
-        let place = if place.is_empty() { "XMP".to_owned() } else { place };
+        let place = if matches!(body, Body::Xmp(_)) { "XMP".to_owned() } else { place };
         self.parts.push(Part { extension, place, sites, bytes, pieces, body });
         Ok(())
     }
@@ -176,7 +176,8 @@ impl Surveyed<'_> {
     fn body(&mut self, extension: &Extension, name: &str, bytes: &[u8]) -> Result<Body> {
         let is_blank = bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0);
         let carrier = match name {
-            _ if extension.label == COMMENT && is_blank => return Ok(Body::Structure),
+            // What an extension that was removed is made of.
+            _ if is_blank && (extension.application.is_none() || name.is_empty()) => return Ok(Body::Structure),
             _ if extension.label == COMMENT => return Ok(Body::Label),
             "NETSCAPE2.0" | "ANIMEXTS1.0" => return Ok(Body::Structure),
             "ICCRGBG1012" => return Ok(Body::Content),
@@ -256,12 +257,11 @@ fn label(extension: &Extension, name: &str, value: Option<String>) -> Site {
     }
 }
 
-/// An extension turned into a comment of spaces, its sub-blocks as long as they were.
+/// An extension turned into one of spaces, its sub-blocks as long as they were.
 fn spaces(part: &Part<'_>) -> Vec<Edit> {
     let Extension { range, application, data, .. } = &part.extension;
     let mut edits = Vec::new();
     if application.is_some() {
-        edits.push(Edit::replace(range.start as u64 + 1..range.start as u64 + 2, vec![COMMENT]));
         edits.push(Edit::fill(range.start as u64 + 3..*data as u64, b' '));
     }
     edits.extend(part.pieces.iter().map(|piece| Edit::fill(piece.start as u64..piece.end as u64, b' ')));
@@ -297,7 +297,9 @@ impl Survey for Surveyed<'_> {
                     show_content(scan, &part.place, part.extension.data as u64, &part.bytes);
                     continue;
                 }
-                Body::Structure if part.extension.label == COMMENT => (Class::Slack, Vec::new()),
+                Body::Structure if part.extension.application.is_none() || part.place.is_empty() => {
+                    (Class::Slack, Vec::new())
+                }
                 Body::Opaque | Body::Structure => (Class::Metadata, Vec::new()),
                 Body::Xmp(packet) => (Class::Metadata, packet.claimed()),
                 Body::Iptc(records) => (Class::Metadata, records.claimed()),

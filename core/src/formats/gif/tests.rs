@@ -87,6 +87,14 @@ fn extensions_of_other_programs_are_fields() {
 }
 
 #[test]
+fn extensions_without_a_name_or_data_are_none() {
+    let bytes = file(&[vec![0x21, 0xFF, 0], application(b"           ", b"  "), comment(b" ")], &[]);
+    assert_eq!(addresses(&bytes, "gif"), Vec::<String>::new());
+    let bytes = file(&[[&[0x21, 0xFF], &blocks(b"a text")[..]].concat()], &[]);
+    both(&bytes, "gif", &["gif:application"]);
+}
+
+#[test]
 fn marks_stay_and_signed_files_are_refused() {
     let mark = file(&[comment(b"{\"AIGC\":{\"Label\":\"1\"}}")], &[]);
     assert_eq!(strip(&mark, &["gif:comment"], Layout::Preserve).0.outcome, Outcome::Refused);

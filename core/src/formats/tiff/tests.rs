@@ -135,6 +135,26 @@ fn shared_values_stay_for_those_who_share_them() {
 }
 
 #[test]
+fn the_digest_of_records_in_another_tag_follows() {
+    use md5::Digest as _;
+    let records = b"\x1c\x02\x19\0\x05alpha\x1c\x02\x78\0\x04text\0";
+    let digest = md5::Md5::digest(records);
+    let resource = [&b"8BIM\x04\x25\0\0\0\0\0\x10"[..], &digest].concat();
+    let bytes = file(&[(0x83BB, 7, records.len() as u32, records), (0x8649, 1, 28, &resource)], b"");
+    let after = both_filled(&bytes, &["iptc:Keywords"]);
+    assert_eq!(addresses(&after, "tiff"), ["iptc:Caption-Abstract"]);
+    let new = md5::Md5::digest(b"\x1c\x02\x78\0\x04text\0\0\0\0\0\0\0\0\0\0\0");
+    assert!(memchr::memmem::find(&after, &new).is_some());
+}
+
+#[test]
+fn first_tags_of_panasonic_are_its_own() {
+    let mut bytes = file(&[(0x000B, 3, 1, &[1, 0]), text(0x010E, b"a description\0")], b"");
+    bytes[2] = 0x55;
+    assert_eq!(addresses(&bytes, "tiff"), ["exif:ImageDescription"]);
+}
+
+#[test]
 fn signed_and_split_files_are_refused() {
     for tag in [0xCD41, 0xFF8C] {
         let bytes = file(&[text(0xA480, GDAL), (tag, 1, 6, b"sealed")], b"");
