@@ -121,6 +121,8 @@ pub(crate) struct Form {
     pub(crate) chunks: Vec<Chunk>,
     /// Where the form ends by its length, or its last chunk if that is later.
     pub(crate) end: usize,
+    /// Whether the last chunk begins in the form, and ends behind it: then no length around it can follow an edit.
+    pub(crate) is_overrun: bool,
 }
 
 /// The lengths that RF64 and BW64 keep in a chunk of their own.
@@ -158,8 +160,10 @@ impl Form {
         let end = body.saturating_add(usize::try_from(length.saturating_sub(4)).unwrap_or(usize::MAX)).min(input.len());
         let walk = Walk { input, order, media, lengths: &lengths };
         let chunks = walk.chunks(body..end, input.len(), limits)?;
+        // Some writers do not count the padding of the last chunk.
+        let is_overrun = chunks.last().is_some_and(|chunk| chunk.data.end > end);
         let end = end.max(chunks.last().map_or(0, |chunk| chunk.end));
-        Ok(Self { order, length: field, chunks, end })
+        Ok(Self { order, length: field, chunks, end, is_overrun })
     }
 
     /// The edit of the length when the form grows by `growth` bytes.

@@ -90,6 +90,11 @@ impl Directory {
     pub(super) fn entry(&self, tag: u16) -> Option<&Entry> {
         self.slots.iter().flatten().find(|entry| entry.tag == tag)
     }
+
+    /// Whether an entry must stay where it is: the first, when one of unknown format might come to take its place.
+    pub(super) fn pins(&self, slot: usize) -> bool {
+        slot == 0 && self.slots.iter().any(Option::is_none)
+    }
 }
 
 impl Coding {

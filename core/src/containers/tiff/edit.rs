@@ -7,7 +7,7 @@ use md5::{Digest as _, Md5};
 use super::{Digest, Directory, Entry, Link, Tiff, tags};
 use crate::containers::nested::{apply, rewrite};
 use crate::containers::photoshop;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout, Replacement};
 use crate::survey::Barrier;
@@ -52,7 +52,7 @@ impl Tiff {
         let fate = self.fate(chosen);
         for (index, directory) in self.directories.iter().enumerate() {
             if !fate.unlinks(index) {
-                edits.extend(self.render(directory, index, &fate)?);
+                edits.extend(self.render(directory, index, &fate));
             }
         }
         let survives = |directory: usize, slot: Option<usize>| {
@@ -123,7 +123,12 @@ impl Tiff {
             let emptied =
                 fate.dropped.get(index).is_some_and(|slots| !slots.is_empty() && slots.iter().all(|gone| *gone));
             match directory.link {
-                Link::Slot(parent, slot) if emptied => fate.drop_slot(parent, slot),
+                Link::Slot(parent, slot) if emptied => {
+                    if self.directories.get(parent).is_some_and(|parent| parent.pins(slot)) {
+                        continue;
+                    }
+                    fate.drop_slot(parent, slot);
+                }
                 Link::Next(previous) if emptied => {
                     let after = fate.next.get(index).copied().flatten();
                     match fate.next.get_mut(previous) {
@@ -141,30 +146,26 @@ impl Tiff {
     }
 
     /// The directory without its dropped entries, in the room of the old one.
-    fn render(&self, directory: &Directory, index: usize, fate: &Fate) -> Result<Option<Edit>> {
+    fn render(&self, directory: &Directory, index: usize, fate: &Fate) -> Option<Edit> {
         let coding = self.coding;
-        let Some((count, slots)) = directory.raw.split_at_checked(coding.count_len()) else { return Ok(None) };
+        let (count, slots) = directory.raw.split_at_checked(coding.count_len())?;
         let kept = || (0..directory.slots.len()).filter(|slot| !fate.drops(index, *slot));
         let dropped = directory.slots.len() - kept().count();
         let next = fate.next.get(index).copied().flatten();
         if dropped == 0 && next == directory.next {
-            return Ok(None);
-        }
-        if kept().next().and_then(|first| directory.slots.get(first)).is_some_and(Option::is_none) {
-            let reason = "a damaged directory would read otherwise without the label";
-            return Err(Error::malformed(directory.range.start as u64, reason));
+            return None;
         }
         let count = coding.integer(count).saturating_sub(dropped as u64);
         let mut rendered = coding.bytes(count, coding.count_len());
         for slot in kept() {
             let at = slot * coding.slot_len();
-            rendered.extend_from_slice(slots.get(at..at + coding.slot_len()).unwrap_or_default());
+            rendered.extend_from_slice(slots.get(at..at + coding.slot_len())?);
         }
         if let Some(next) = next {
             rendered.extend(coding.bytes(next, coding.pointer_len()));
         }
         rendered.resize(directory.raw.len(), 0);
-        Ok(rewrite(directory.range.start, &directory.raw, &rendered))
+        rewrite(directory.range.start, &directory.raw, &rendered)
     }
 
     /// The ranges of all directories (slot `None`) and out-of-line values that are `wanted`; header and image data
@@ -210,10 +211,14 @@ impl Tiff {
             }
         }
         for (site, owner) in self.sites.iter_mut().zip(&self.owners) {
-            let is_barred = owner.and_then(|(directory, _)| barred.get(directory)).is_some_and(|barred| *barred);
-            if is_barred && site.barrier.is_none() {
-                site.barrier = Some(Barrier::new(ErrorKind::Conflict, "its directory overlaps other data"));
-            }
+            let Some((directory, slot)) = *owner else { continue };
+            let is_pinned = self.directories.get(directory).is_some_and(|directory| directory.pins(slot));
+            let reason = match barred.get(directory) {
+                Some(true) => "its directory overlaps other data",
+                _ if is_pinned => "its directory is damaged, and would read otherwise without it",
+                _ => continue,
+            };
+            site.barrier.get_or_insert_with(|| Barrier::new(ErrorKind::Conflict, reason));
         }
     }
 }

@@ -71,7 +71,7 @@ impl<'a> Finder<'_, 'a> {
         if self.surveyed.flavour != Flavour::Webp {
             let order = self.surveyed.forms.first().map(|form| form.order);
             let behind = order.map(|order| chunks(input, end..input.len(), order, self.limits)).transpose()?;
-            let is_whole = |chunk: &Chunk| !chunk.is_cut && chunk.id.iter().all(u8::is_ascii_graphic);
+            let is_whole = |chunk: &Chunk| !chunk.is_cut && chunk.id.iter().all(|byte| (b' '..=b'~').contains(byte));
             for chunk in behind.unwrap_or_default().into_iter().take_while(is_whole) {
                 if chunk.start() > position {
                     self.area(AreaKind::Slack, "behind the end", position..chunk.start());

@@ -60,12 +60,13 @@ impl Surveyed<'_> {
     }
 
     /// The layout in which a chunk may be edited: what stands in a list within, or before media that are addressed by
-    /// offsets, keeps its length, and so does what is cut off.
+    /// offsets, keeps its length, and so does what is cut off, or longer than what holds it.
     fn layout_at(&self, part: &Part<'_>, layout: Layout) -> Layout {
         let is_last = part.form.is_none_or(|form| form + 1 == self.forms.len());
         let moves_media = self.flavour == Flavour::Avi && (!is_last || part.chunk.start() < self.media_end);
         let is_inner = part.form.is_none() && self.forms.last().is_some_and(|form| part.chunk.start() < form.end);
-        if moves_media || is_inner || part.chunk.is_cut { Layout::Preserve } else { layout }
+        let is_overrun = self.forms.iter().any(|form| form.is_overrun);
+        if moves_media || is_inner || is_overrun || part.chunk.is_cut { Layout::Preserve } else { layout }
     }
 
     /// The edits of one part, and whether its chunk is none of its kind any more. Nothing where there is no room.

@@ -138,6 +138,20 @@ fn labels_behind_the_end_are_found_and_rubbish_is_cleared() {
 }
 
 #[test]
+fn a_form_that_is_shorter_than_its_chunks_keeps_its_length() {
+    let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden!"), chunk(b"ICMT", b"said")]);
+    let mut bytes = wave(&[sound(), info]);
+    let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) - 20;
+    bytes[4..8].copy_from_slice(&length.to_le_bytes());
+    for layout in [Layout::Preserve, Layout::Compact] {
+        let (report, after) = strip(&bytes, &["IZZZ"], layout);
+        assert_eq!((report.outcome, after.len()), (Outcome::Stripped, bytes.len()));
+    }
+    let behind = [wave(&[sound()]), chunk(b"id3 ", &tag(b"TXXX\0\0\0\x0d\0\0\0IZZZ\0hidden!"))].concat();
+    assert_eq!(addresses(&behind, "wav"), ["id3:TXXX:IZZZ"]);
+}
+
+#[test]
 fn names_of_cue_points_are_content() {
     let adtl = list(b"adtl", &[chunk(b"labl", b"\x01\0\0\0hidden and more\0")]);
     let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden and more")]);
