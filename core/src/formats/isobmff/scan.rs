@@ -9,8 +9,12 @@ use super::tree::Node;
 use crate::containers::bmff::Atom;
 use crate::scan::{Class, Scan};
 
-/// Bytes of one stretch of filler, or of a gap, that are searched: more of it was never written by an editor of tags.
-const REACH: usize = 64 << 20;
+/// Bytes of one stretch of filler, or of a gap, that are searched, from its start: what an editor of tags left there is
+/// shorter.
+const REACH: usize = 4 << 20;
+
+/// Bytes of all of them that are searched. The full proof searches the others as content.
+const TOTAL: usize = 12 << 20;
 
 /// A box of unknown kind that is longer than this is media.
 const DESCRIPTIVE: usize = 16 << 20;
@@ -35,9 +39,9 @@ impl Movie<'_> {
         let mut ranges: Vec<_> = filler.chain(rests).chain([self.tree.trailer.clone()]).chain(gaps).collect();
         ranges.retain(|range| !range.is_empty());
         ranges.sort_by_key(|range| range.start);
-        let mut left = REACH;
+        let mut left = TOTAL;
         for range in &mut ranges {
-            range.end = range.end.min(range.start + left);
+            range.end = range.end.min(range.start + left.min(REACH));
             left -= range.len();
         }
         ranges
@@ -60,6 +64,9 @@ impl Movie<'_> {
         if !scan.wants_content() {
             return;
         }
+        let mut stream = scan.stream(Class::Content, "behind the end", self.tree.trailer.start as u64);
+        let trailer = self.input.get(self.tree.trailer.clone()).unwrap_or_default();
+        trailer.chunks(PIECE).for_each(|piece| stream.push(piece));
         for range in &self.labels.payload {
             let bytes = self.input.get(range.clone()).unwrap_or_default();
             scan.raw_region(Class::Content, "picture", range.start as u64, bytes, &[]);
