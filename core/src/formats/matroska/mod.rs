@@ -36,7 +36,7 @@ use crate::scan::Scan;
 use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Survey};
 
 use tree::Tree;
-use walk::Walk;
+use walk::{Damage, Walk};
 
 /// The format.
 #[derive(Debug)]
@@ -81,12 +81,16 @@ impl<'a> Surveyed<'a> {
         for part in &walk.parts {
             match tree.read(part, &walk.segments) {
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(error),
-                Err(error) => walk.damage.push((part.element.range(), error.reason())),
+                Err(error) => walk.damage.push(Damage {
+                    range: part.element.range(),
+                    reason: error.reason(),
+                    hides: !walk::is_bare(part.element.id),
+                }),
                 Ok(()) => {}
             }
         }
-        walk.damage.sort_by_key(|(range, _)| range.start);
-        for (range, reason) in &walk.damage {
+        walk.damage.sort_by_key(|damage| damage.range.start);
+        for Damage { range, reason, .. } in walk.damage.iter().filter(|damage| damage.hides) {
             let barrier = Barrier::new(ErrorKind::Unsupported, format!("a part cannot be read: {reason}"));
             tree.findings.guards.push(Guard { barrier, scope: Scope::Hidden, offset: range.start as u64 });
         }

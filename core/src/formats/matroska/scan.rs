@@ -40,8 +40,8 @@ impl Surveyed<'_> {
         for private in &self.tree.privates {
             private.show(scan);
         }
-        for (range, _) in &self.walk.damage {
-            self.show_plain(scan, Class::Metadata, "a part that cannot be read", range.clone());
+        for damage in &self.walk.damage {
+            self.show_plain(scan, Class::Metadata, "a part that cannot be read", damage.range.clone());
         }
         self.show_plain(scan, Class::Slack, "behind the document", self.walk.end..self.input.len());
         if scan.wants_content() {
@@ -59,7 +59,7 @@ impl Surveyed<'_> {
         let voids = self.tree.voids.iter().map(|(void, _)| void.range());
         let files = self.tree.files.iter().map(|file| file.data.data.clone());
         let privates = self.tree.privates.iter().map(super::codec::Private::range);
-        let damage = self.walk.damage.iter().map(|(range, _)| range.clone());
+        let damage = self.walk.damage.iter().map(|damage| damage.range.clone());
         voids.chain(files).chain(privates).chain(damage).collect()
     }
 

@@ -332,6 +332,14 @@ fn a_part_that_cannot_be_read_may_hide_labels() {
         assert_eq!(findings.sites.len(), 1);
         assert_eq!((findings.guards.len(), findings.guards[0].scope), (1, Scope::Hidden));
     }
+    // A file that was cut off within its index has no labels behind it.
+    let input = file(&[tags(&[tag("id", "8888"), tag("x", "1")]), cluster(1), el(CUES, &[0xBB; 90])]);
+    let cut = &input[..input.len() - 40];
+    let limits = Limits::default();
+    assert!(Matroska.survey(cut, &limits).unwrap().findings().guards.is_empty());
+    for layout in LAYOUTS {
+        assert_eq!(strip(cut, &["mkv:id"], layout).len(), cut.len());
+    }
     // Room that a writer left is no damage.
     let input = file(&[tags(&[tag("id", "8888"), tag("x", "1")]), cluster(1), vec![0; 30]]);
     let limits = Limits::default();

@@ -18,6 +18,9 @@ const DOC_TYPE: u32 = 0x4282;
 /// Elements that a cluster may have before its first block.
 const HEAD_OF_CLUSTER: usize = 5;
 
+/// Zeros at the end of a segment, up to so many, are room that a writer left.
+const MOST_ROOM: usize = 64 << 10;
+
 /// Of so many clusters the places are looked up in an index before they are visited.
 const MOST_HINTS: usize = 1 << 16;
 
@@ -35,10 +38,24 @@ pub(super) struct Walk {
     pub(super) positions: Vec<Position>,
     /// Behind the last document.
     pub(super) end: usize,
-    /// Stretches that cannot be read, and why.
-    pub(super) damage: Vec<(Range<usize>, String)>,
+    /// Stretches that cannot be read.
+    pub(super) damage: Vec<Damage>,
     /// The longest size field that the document allows.
     pub(super) longest: usize,
+}
+
+/// A stretch that cannot be read.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) range: Range<usize>,
+    pub(super) reason: String,
+    /// Whether labels may stand there.
+    pub(super) hides: bool,
+}
+
+/// Whether an element of this kind holds no labels: indices, filler.
+pub(super) fn is_bare(id: u32) -> bool {
+    matches!(id, CUES | SEEK_HEAD | VOID)
 }
 
 /// A segment; positions in it count from the first byte of its data.
@@ -144,11 +161,15 @@ impl Walk {
                     continue;
                 }
                 other => {
-                    let reason = other.err().map_or_else(
-                        || "an element reaches past the end of its segment, or is not one of it".to_owned(),
-                        |error| error.reason().clone(),
-                    );
-                    self.damaged(input, at..end, reason);
+                    let (reason, hides) = match other {
+                        // What a broken-off index says is lost, and nothing is behind it.
+                        Ok(child) => {
+                            let reason = "an element reaches past the end of its segment, or is not one of it";
+                            (reason.to_owned(), !is_bare(child.id))
+                        }
+                        Err(error) => (error.reason(), true),
+                    };
+                    self.damaged(input, Damage { range: at..end, reason, hides });
                     at = end;
                     break;
                 }
@@ -180,11 +201,10 @@ impl Walk {
     }
 
     /// Notes what cannot be read, unless it is nothing but zeros: room that a writer left.
-    fn damaged(&mut self, input: &[u8], range: Range<usize>, reason: String) {
-        self.damage.push((range.clone(), reason));
-        let near = range.start..range.end.min(range.start + (64 << 10));
-        if near == range && input.get(near).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) {
-            self.damage.pop();
+    fn damaged(&mut self, input: &[u8], damage: Damage) {
+        let bytes = input.get(damage.range.clone()).unwrap_or_default();
+        if bytes.len() > MOST_ROOM || bytes.iter().any(|byte| *byte != 0) {
+            self.damage.push(damage);
         }
     }
 
