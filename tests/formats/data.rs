@@ -67,13 +67,13 @@ fn files(kind: &str) -> (TempDir, Vec<File>) {
         })
         .collect();
     files.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(files.len() >= 5, "{files:?}");
     (folder, files)
 }
 
 /// The generic checks, and that the label that the library wrote leaves no trace.
 fn check(kind: &str, what: What<'_>) {
     let (_folder, files) = files(kind);
+    assert!(files.len() >= 5, "{files:?}");
     family::judge_these::<Readers>(kind, &files, &[]);
     let mut complaints = Vec::new();
     for file in &files {
@@ -164,4 +164,57 @@ fn safetensors() {
 #[test]
 fn gguf() {
     check("gguf", What::Label(KEY));
+}
+
+#[test]
+fn parquet_that_is_sealed_is_refused() {
+    let (_folder, files) = files("sealed");
+    let reasons: Vec<String> = files
+        .iter()
+        .map(|file| {
+            let input = file.read();
+            let stripped = strip::strip(&file.name, &input, LAYOUTS[0], What::Label(KEY)).unwrap();
+            assert_eq!((stripped.report.outcome, stripped.output == input), (Outcome::Refused, true), "{}", file.name);
+            stripped.report.reason.unwrap()
+        })
+        .collect();
+    assert_eq!(reasons, ["encrypted: the footer is encrypted", "signed: the footer is signed"]);
+}
+
+/// A file of more than four gigabytes, nearly all of them a hole.
+fn with_hole(head: &[u8], name: &str) -> (TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, head).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(head.len() as u64 + HOLE).unwrap();
+    (folder, path)
+}
+
+const HOLE: u64 = 4 << 30;
+
+fn text(text: &str) -> Vec<u8> {
+    [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+}
+
+#[test]
+fn of_a_large_file_only_the_head_is_read_and_written() {
+    let header = format!(
+        r#"{{"__metadata__":{{"format":"pt","{KEY}":"v"}},"a":{{"dtype":"U8","shape":[{HOLE}],"data_offsets":[0,{HOLE}]}}}}"#
+    );
+    let number = |number: u32| number.to_le_bytes();
+    let pair = [text(KEY), number(8).to_vec(), text(&"words ".repeat(20))].concat();
+    let tensor = [text("x"), number(1).to_vec(), (HOLE / 4).to_le_bytes().to_vec(), vec![0; 12]].concat();
+    let counts = [1_u64.to_le_bytes(), 1_u64.to_le_bytes()].concat();
+    let mut gguf = [&b"GGUF\x03\0\0\0"[..], &counts, &pair, &tensor].concat();
+    gguf.resize(gguf.len().next_multiple_of(32), 0);
+    for (head, name) in [(text(&header), "a.safetensors"), (gguf, "a.gguf")] {
+        let (_folder, path) = with_hole(&head, name);
+        let engine = unlabel_core::Engine::builder().label(KEY).build().unwrap();
+        let started = std::time::Instant::now();
+        let cleaned = engine.strip(unlabel_core::Source::open(&path).unwrap()).unwrap();
+        assert_eq!(cleaned.report().outcome, Outcome::Stripped, "{name}: {:?}", cleaned.report().reason);
+        assert!(started.elapsed() < std::time::Duration::from_secs(1), "{name} took {:?}", started.elapsed());
+        let plan = cleaned.payload().unwrap().plan();
+        assert!(plan.keeps_length() && plan.new_bytes() <= head.len() as u64, "{name}");
+    }
 }

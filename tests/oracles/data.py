@@ -225,7 +225,30 @@ def write_hdf5(folder, key, value):
         out.setncattr(key, value)
 
 
-WRITERS = {"hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
+def write_sealed(folder, key, value):
+    """Parquet with encrypted columns: under an encrypted footer, and under a signed one."""
+    import pyarrow.parquet.encryption as pe
+
+    class Kms(pe.KmsClient):
+        def __init__(self, _):
+            super().__init__()
+
+        def wrap_key(self, key_bytes, _):
+            return base64.b64encode(key_bytes)
+
+        def unwrap_key(self, wrapped, _):
+            return base64.b64decode(wrapped)
+
+    factory = pe.CryptoFactory(lambda config: Kms(config))
+    for name, plain in (("encrypted", False), ("signed", True)):
+        config = pe.EncryptionConfiguration(footer_key="f", column_keys={"c": ["text"]}, plaintext_footer=plain)
+        properties = factory.file_encryption_properties(pe.KmsConnectionConfig(), config)
+        full = table().replace_schema_metadata({key: value})
+        with pq.ParquetWriter(folder / f"{name}.parquet", full.schema, encryption_properties=properties) as writer:
+            writer.write_table(full)
+
+
+WRITERS = {"sealed": write_sealed, "hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
 
 
 def write(kind, folder, key, value):
