@@ -132,9 +132,8 @@ impl Header {
         let ends = reader.tensors(tensor_count)?;
         let end = reader.cursor.position();
         let data = end.next_multiple_of(alignment);
-        let last =
-            ends.map(|end| usize::try_from(end).unwrap_or(usize::MAX).next_multiple_of(alignment).saturating_add(data));
-        Ok(Self { order, pairs, tensors: start..end, alignment, end, data, data_end: last })
+        let padded = |end: u64| usize::try_from(end).ok()?.checked_next_multiple_of(alignment)?.checked_add(data);
+        Ok(Self { order, pairs, tensors: start..end, alignment, end, data, data_end: ends.and_then(padded) })
     }
 }
 

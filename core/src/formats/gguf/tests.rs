@@ -113,6 +113,11 @@ fn what_is_damaged_is_refused() {
     for len in 0..input.len() - 64 {
         assert_eq!(kind(&input[..len]), Some(ErrorKind::Malformed), "{len}");
     }
+    for at in 8..input.len() - 40 {
+        let mut input = input.clone();
+        input[at..at + 8].fill(0xff);
+        let _ = kind(&input);
+    }
     let mut input = file(&[pair("k", 13, &[0; 8])], 32);
     assert_eq!(kind(&input), Some(ErrorKind::Malformed));
     input[16] = 0xff;
