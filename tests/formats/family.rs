@@ -320,6 +320,9 @@ const DERIVED: &[&str] = &[
     "AIFF:CommentTime",
     "AIFF:MarkerID",
     "RIFF:RIFFSize64",
+    "RIFF:Unknown_ID3",
+    "RIFF:Unknown_JUNK",
+    "File:ID3Size",
     // Which of them it shows depends on the files it read before; another reader compares them.
     "XMP-meta:User-defined",
     // Names in UTF-16 it cuts after their first letter, and takes what follows for fields.
