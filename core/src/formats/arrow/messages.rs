@@ -26,6 +26,8 @@ pub(super) struct Walk {
     pub(super) found: Vec<(usize, Metadata)>,
     /// Everything else.
     pub(super) regions: Regions,
+    /// Whether there is a message at all.
+    has_messages: bool,
 }
 
 /// Whether `input` begins with a message that holds a schema.
@@ -39,11 +41,11 @@ pub(super) fn begins_stream(input: &[u8]) -> bool {
 
 /// Walks the messages of `input`, touching their headers only.
 pub(super) fn walk(input: &[u8], limits: &Limits) -> Result<Walk> {
-    let mut walk = Walk { found: Vec::new(), regions: Regions::default() };
+    let mut walk = Walk { found: Vec::new(), regions: Regions::default(), has_messages: false };
     if !input.starts_with(MAGIC) {
         let end = walk.stream(input, 0..input.len(), limits)?;
-        if walk.found.is_empty() {
-            return Err(Error::malformed(0, "no schema"));
+        if !walk.has_messages {
+            return Err(Error::malformed(0, "no message"));
         }
         walk.regions.slack("behind the stream", end..input.len());
         return Ok(walk);
@@ -81,6 +83,7 @@ impl Walk {
             }
             cursor.skip(len as usize)?;
             let buffer = start..start + len as usize;
+            self.has_messages = true;
             let body = self.read(input, buffer.clone(), Root::Message, limits)?;
             let end = usize::try_from(body).ok().and_then(|body| body.checked_add(buffer.end));
             position =

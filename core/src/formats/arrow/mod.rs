@@ -48,7 +48,7 @@ impl Format for Arrow {
         let walk = messages::walk(input, limits)?;
         let mut findings = Findings::default();
         let mut blocks = Vec::new();
-        let Walk { found, mut regions } = walk;
+        let Walk { found, mut regions, .. } = walk;
         for (at, metadata) in found {
             let first = findings.sites.len();
             let own = metadata.sites().iter();

@@ -27,6 +27,12 @@ fn labels_of_a_stream_go_and_its_trailer_is_searched() {
 }
 
 #[test]
+fn a_schema_without_columns_may_lose_its_last_label() {
+    let output = &stripped(&framed(message(&[("a_label", "some words")])), "a_label")[0];
+    assert_eq!(addresses(output, Kind::Custom), [""; 0]);
+}
+
+#[test]
 fn keys_of_programs_are_told_apart() {
     let pairs =
         [("ARROW:extension:name", "x"), ("pandas", "{}"), ("pandas_label", "x"), ("geo", "{}"), ("region", "y")];
