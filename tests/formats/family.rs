@@ -231,6 +231,9 @@ fn coverage(file: &File, sites: &[Site]) -> Vec<String> {
                     (_, "") => return None,
                     (name, _) => format!("core:{name}"),
                 },
+                ("vc", name) => format!("vorbis:{name}"),
+                ("APE", name) => format!("ape:{name}"),
+                ("TXXX" | "WXXX", _) => format!("id3:{key}"),
                 // Containers of other labels, which are listed themselves.
                 ("tEXt" | "zTXt" | "iTXt", name) if name.starts_with("Raw profile") || name.starts_with("XML:com") => {
                     return None;
@@ -316,6 +319,14 @@ const CUT: [&str; 2] = ["avro", "eml"];
 
 /// Tags that follow from others, and may change when those go.
 const DERIVED: &[&str] = &[
+    // The length of tags, padding, and blocks that it does not know or does not look into.
+    "File:ID3Size",
+    "FLAC:Padding",
+    "FLAC:ApplicationUnknown",
+    "ID3_CHAP",
+    "ID3_CTOC",
+    // Of a tag without one it says that there is none.
+    "ID3v1:Genre",
     // Of a comment that goes, and the length of what is shorter.
     "AIFF:CommentTime",
     "AIFF:MarkerID",
@@ -382,12 +393,21 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("revision", "revisionnumber"),
     ("totaltime", "totaledittime"),
     ("dateutc", "datetimeoriginal"),
+    ("apic", "picture"),
+    ("txxx", "userdefinedtext"),
+    ("tcon", "genre"),
+    ("tcmp", "compilation"),
+    ("comm", "comment"),
+    ("metadatablockpicture", "picture"),
 ];
 
 /// The names under which a reader may show a site.
 fn names(site: &Site) -> Vec<String> {
     let address = site.address.rsplit(':').next().unwrap_or_default();
-    let own = [&*site.key, address].into_iter().chain(site.aliases.iter().map(|alias| &**alias)).map(squash);
+    // In a frame of its own, a label is called what the frame is.
+    let frame = site.address.strip_prefix("id3:").and_then(|rest| rest.split(':').next());
+    let own =
+        [&*site.key, address].into_iter().chain(frame).chain(site.aliases.iter().map(|alias| &**alias)).map(squash);
     let mut names: Vec<String> = own.collect();
     let others = OTHER_NAMES.iter().filter(|(name, _)| names.iter().any(|own| own == name));
     names.extend(others.map(|(_, other)| (*other).to_owned()).collect::<Vec<_>>());

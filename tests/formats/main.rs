@@ -20,6 +20,7 @@ mod oracle;
 mod packages;
 mod strip;
 
+mod audio;
 mod boxed;
 mod data;
 mod gif;

@@ -358,6 +358,15 @@ pub(crate) fn streams(path: &Path) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Hashes of every stream, decoded or as it is, without pictures that stand in tags.
+pub(crate) fn sound(path: &Path, decodes: bool) -> Option<String> {
+    let path = path.to_string_lossy();
+    let copy: &[&str] = if decodes { &[] } else { &["-c", "copy"] };
+    let input = ["-v", "quiet", "-i", &path, "-map", "0:a?", "-map", "0:V?"];
+    let output = run("ffmpeg", &[&input[..], copy, &["-f", "streamhash", "-hash", "md5"]].concat(), Path::new("-"));
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Whether a reader that answers with its exit code accepts the file.
 pub(crate) fn accepts(program: &str, arguments: &[&str], path: &Path) -> bool {
     run(program, arguments, path).status.success()

@@ -232,7 +232,42 @@ def inject_mp4(path, to, key, value):
     file.save()
 
 
-INJECTORS = {"pdf": inject_pdf, "png": inject_png, "epub": inject_epub,
+def inject_id3(path, to, key, value):
+    """A frame in ID3v2 and an item in APE, whatever is there already."""
+    import mutagen.apev2
+    import mutagen.id3
+    shutil.copyfile(path, to)
+    try:
+        tags = mutagen.id3.ID3(to, translate=False)
+    except mutagen.id3.ID3NoHeaderError:
+        tags = mutagen.id3.ID3()
+    version = 3 if tags.version < (2, 4) else 4
+    tags.add(mutagen.id3.TXXX(encoding=1, desc=key, text=[value]))
+    if version == 3:
+        tags.update_to_v23()
+    tags.save(to, v2_version=version, v1=0)
+    try:
+        items = mutagen.apev2.APEv2(to)
+    except mutagen.apev2.APENoHeaderError:
+        items = mutagen.apev2.APEv2()
+    items[key] = value
+    items.save(to)
+
+
+def inject_vorbis(path, to, key, value):
+    """A Vorbis comment."""
+    import mutagen
+    shutil.copyfile(path, to)
+    file = mutagen.File(to)
+    if file.tags is None:
+        file.add_tags()
+    file[key] = [value]
+    file.save()
+
+
+INJECTORS = {**dict.fromkeys(["mp3", "mp2", "mp1"], inject_id3),
+             **dict.fromkeys(["flac", "ogg", "oga", "opus", "spx"], inject_vorbis),
+             "pdf": inject_pdf, "png": inject_png, "epub": inject_epub,
              **dict.fromkeys(["mp4", "m4a", "m4v", "mov", "3g2"], inject_mp4)}
 
 

@@ -22,6 +22,9 @@ const SIGNATURE: &[u8] = b"APETAGEX";
 /// Length of the header, and of the footer.
 const FRAME: usize = 32;
 
+/// Items of one tag that are read; no player expects more than a few hundred.
+const MOST_ITEMS: u32 = 1 << 18;
+
 /// Flag of the tag: this is its header.
 const IS_HEADER: u32 = 1 << 29;
 
@@ -119,7 +122,9 @@ impl<'a> Tag<'a> {
         let mut frames = Vec::new();
         frames.extend((start > 0).then_some(0));
         frames.extend(footer_at.filter(|_| footer.is_some()));
-        limits.check_items(frame.count as usize, "APE items")?;
+        if frame.count > MOST_ITEMS {
+            return Err(Error::limit(format!("more than {MOST_ITEMS} APE items")));
+        }
         let mut tag = Self { bytes, frames, sites: Vec::new(), items: Vec::new(), end: room.start, room };
         let mut cursor = Cursor::new(bytes.get(..tag.room.end).unwrap_or_default());
         cursor.seek(tag.room.start)?;
@@ -185,7 +190,7 @@ impl<'a> Tag<'a> {
         })
     }
 
-    /// As [`Carrier::edits`], with other bytes for files, as many as before; blanks the padding when a needle occurs in
+    /// As [`Carrier::edits`], with other bytes for files of no chosen site, as many as before; blanks the padding when a needle occurs in
     /// it.
     pub(crate) fn scrub(
         &self,
@@ -215,9 +220,8 @@ impl<'a> Tag<'a> {
             edits.extend(self.frames.iter().map(|frame| number(frame + 12, size)));
             edits.extend(spans().map(|span| Edit::delete(span.start as u64..span.end as u64)));
             edits.push(Edit::delete(padding.start as u64..padding.end as u64));
-            let is_free = |range: &Range<usize>| spans().all(|span| span.end <= range.start || range.end <= span.start);
-            let free = files.iter().filter(|(range, data)| range.len() == data.len() && is_free(range));
-            edits.extend(free.map(|(range, data)| Edit::replace(range.start as u64..range.end as u64, data.to_vec())));
+            let files = files.iter().filter(|(range, data)| range.len() == data.len());
+            edits.extend(files.map(|(range, data)| Edit::replace(range.start as u64..range.end as u64, data.to_vec())));
             return edits;
         }
         let mut items = self.bytes.get(self.room.start..self.end).unwrap_or_default().to_vec();

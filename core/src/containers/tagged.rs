@@ -33,8 +33,8 @@ pub(crate) struct Tags<'a> {
     gaps: Vec<Range<usize>>,
     /// What is left between the tags.
     audio: Range<usize>,
-    /// Pictures and other files: the block, and which of it.
-    files: Vec<(usize, usize)>,
+    /// Pictures and other files.
+    files: Vec<File>,
 }
 
 #[derive(Debug)]
@@ -43,6 +43,19 @@ struct Block<'a> {
     held: Held<'a>,
     /// Its sites in the findings.
     sites: Range<usize>,
+}
+
+/// A picture or another file in a tag.
+#[derive(Debug)]
+struct File {
+    /// The tag, and which of its files.
+    block: usize,
+    index: usize,
+    /// The site that it belongs to, of the tag.
+    site: usize,
+    /// Where it stands in the tag, if it stands there as it is.
+    range: Option<Range<usize>>,
+    member: Member,
 }
 
 #[derive(Debug)]
@@ -232,50 +245,47 @@ impl<'a> Tags<'a> {
         }
     }
 
-    fn find_files(&self) -> Vec<(usize, usize)> {
-        let count = |block: &Block<'_>| match &block.held {
-            Held::Id3(tag) => tag.members().len(),
-            Held::Ape(tag) => tag.files().count(),
-            _ => 0,
-        };
-        let blocks = self.blocks.iter().enumerate();
-        blocks.flat_map(|(index, block)| (0..count(block)).map(move |file| (index, file))).collect()
+    fn find_files(&self) -> Vec<File> {
+        let mut files = Vec::new();
+        for (block, Block { range, held, .. }) in self.blocks.iter().enumerate() {
+            let base = range.start as u64;
+            match held {
+                Held::Id3(tag) => files.extend(tag.members().into_iter().enumerate().map(|(index, member)| {
+                    let (range, site) = tag.member_range(index);
+                    let member = Member { offset: base + member.offset, ..member };
+                    File { block, index, site, range, member }
+                })),
+                Held::Ape(tag) => files.extend(tag.files().enumerate().map(|(index, (site, data, name))| {
+                    let (place, len) = (name.to_owned(), data.len() as u64);
+                    let member = Member { place, offset: base + data.start as u64, len, barrier: None };
+                    File { block, index, site, range: Some(data), member }
+                })),
+                _ => {}
+            }
+        }
+        files
     }
 
     /// Pictures and other files in the tags.
-    pub(crate) fn members(&self) -> Vec<Member> {
-        let member = |(block, file): &(usize, usize)| {
-            let Block { range, held, .. } = self.blocks.get(*block)?;
-            let base = range.start as u64;
-            match held {
-                Held::Id3(tag) => {
-                    let member = tag.members().into_iter().nth(*file)?;
-                    Some(Member { offset: base + member.offset, ..member })
-                }
-                Held::Ape(tag) => {
-                    let (_, data, name) = tag.files().nth(*file)?;
-                    let (place, len) = (name.to_owned(), data.len() as u64);
-                    Some(Member { place, offset: base + data.start as u64, len, barrier: None })
-                }
-                _ => None,
-            }
-        };
-        self.files.iter().map(|file| member(file).unwrap_or_default()).collect()
+    pub(crate) fn members(&self) -> impl Iterator<Item = Member> {
+        self.files.iter().map(|file| file.member.clone())
+    }
+
+    /// How many there are.
+    pub(crate) fn member_count(&self) -> usize {
+        self.files.len()
     }
 
     /// The data of a member.
     pub(crate) fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
         let missing = || Error::unsupported(format!("there is no member {index}"));
-        let (block, file) = self.files.get(index).ok_or_else(missing)?;
-        let block = self.blocks.get(*block).ok_or_else(missing)?;
-        match &block.held {
-            Held::Id3(tag) => tag.member(*file),
-            Held::Ape(tag) => {
-                let (_, data, _) = tag.files().nth(*file).ok_or_else(missing)?;
-                Ok(Cow::Borrowed(self.bytes(block.range.start + data.start..block.range.start + data.end)))
-            }
-            _ => Err(missing()),
+        let file = self.files.get(index).ok_or_else(missing)?;
+        let block = self.blocks.get(file.block).ok_or_else(missing)?;
+        if let Held::Id3(tag) = &block.held {
+            return tag.member(file.index);
         }
+        let data = file.range.clone().ok_or_else(missing)?;
+        Ok(Cow::Borrowed(self.bytes(block.range.start + data.start..block.range.start + data.end)))
     }
 
     /// The edits of the tags, and members that keep their data. Members are counted from `first`.
@@ -288,9 +298,10 @@ impl<'a> Tags<'a> {
             let mut members = Vec::new();
             for (member, data) in removal.members {
                 let file = member.checked_sub(first).and_then(|own| self.files.get(own));
-                let Some((_, file)) = file.filter(|(block, _)| *block == index) else { continue };
-                match member_range(block, *file).filter(|range| range.len() == data.len()) {
-                    Some(range) => members.push((range, &data[..])),
+                let Some(file) = file.filter(|file| file.block == index) else { continue };
+                match file.range.clone().filter(|range| range.len() == data.len()) {
+                    Some(range) if chosen.binary_search(&file.site).is_err() => members.push((range, &data[..])),
+                    Some(_) => {}
                     None => left.push((*member, other_length())),
                 }
             }
@@ -327,11 +338,13 @@ impl<'a> Tags<'a> {
         })
     }
 
-    /// Whether another tag is found by this one: readers look for Lyrics3 before ID3v1.
+    /// Whether something is found by this tag: the file, where there is no audio, or Lyrics3, which readers look for before
+    /// ID3v1.
     fn is_needed(&self, index: usize) -> bool {
         let held = |index: Option<usize>| index.and_then(|index| self.blocks.get(index)).map(|block| &block.held);
         let is_first_version = matches!(held(Some(index)), Some(Held::Id3v1(_)));
-        is_first_version && matches!(held(index.checked_sub(1)), Some(Held::Lyrics3(_)))
+        let is_alone = self.audio.is_empty() && index == 0;
+        is_alone || is_first_version && matches!(held(index.checked_sub(1)), Some(Held::Lyrics3(_)))
     }
 
     /// Shows tags and what stands between them.
@@ -367,15 +380,6 @@ impl<'a> Tags<'a> {
         for gap in &self.gaps {
             scan.raw_region(Class::Slack, "between tags", gap.start as u64, self.bytes(gap.clone()), &[]);
         }
-    }
-}
-
-/// Where a member stands in its block, if it stands there as it is.
-fn member_range(block: &Block<'_>, file: usize) -> Option<Range<usize>> {
-    match &block.held {
-        Held::Id3(tag) => tag.member_range(file).map(|(range, _)| range),
-        Held::Ape(tag) => tag.files().nth(file).map(|(_, range, _)| range),
-        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::plan::{Edit, Layout};
 /// What goes, and what is known of it.
 pub(super) struct Cut<'c> {
     pub(super) chosen: &'c [usize],
-    /// Ranges of the tag that get other bytes, as many.
+    /// Ranges of the tag that get other bytes, as many; of no chosen site.
     pub(super) members: &'c [(Range<usize>, &'c [u8])],
     pub(super) needles: Option<&'c Needles>,
     pub(super) layout: Layout,
@@ -46,13 +46,8 @@ fn frame_edits(tag: &Tag<'_>, cut: &Cut<'_>) -> Result<Vec<Edit>> {
         };
         edits.push(Edit::replace(range, with));
     }
-    let is_free = |range: &Range<usize>, edits: &[Edit]| {
-        edits.iter().all(|edit| edit.range.end as usize <= range.start || range.end <= edit.range.start as usize)
-    };
-    for (range, data) in cut.members {
-        if range.len() == data.len() && is_free(range, &edits) {
-            edits.push(Edit::replace(range.start as u64..range.end as u64, data.to_vec()));
-        }
+    for (range, data) in cut.members.iter().filter(|(range, data)| range.len() == data.len()) {
+        edits.push(Edit::replace(range.start as u64..range.end as u64, data.to_vec()));
     }
     edits.sort_by_key(|edit| edit.range.start);
     Ok(edits)
@@ -153,6 +148,15 @@ fn moved_to_the_end(tag: &Tag<'_>, frames: &[u8]) -> Result<Vec<Edit>> {
     Ok(rewrite(0, tag.bytes, &bytes).into_iter().collect())
 }
 
+/// How much padding stays in the compact layout: in version 2.4 some readers want room for the header of a frame behind
+/// the last one, where they try what form its size has.
+fn kept_padding(tag: &Tag<'_>) -> usize {
+    let padding = tag.bytes.get(tag.padding()).unwrap_or_default();
+    let head = padding.get(..padding.len().min(HEADER)).unwrap_or_default();
+    let is_kept = tag.header.version >= 4 && !tag.header.has_footer() && head.iter().all(|byte| *byte == 0);
+    if is_kept { head.len() } else { 0 }
+}
+
 /// The shortest tag.
 fn compact(tag: &Tag<'_>, frames: Vec<Edit>) -> Result<Vec<Edit>> {
     let start = tag.position(tag.extended.range.end);
@@ -161,8 +165,9 @@ fn compact(tag: &Tag<'_>, frames: Vec<Edit>) -> Result<Vec<Edit>> {
         .iter()
         .map(|edit| Edit { range: edit.range.start - start as u64..edit.range.end - start as u64, ..edit.clone() });
     let after = apply(tag.bytes.get(start..padding.start).unwrap_or_default(), &moved.collect::<Vec<_>>())?;
-    let extended = tag.extended_raw(&after, &[], |_, _| 0);
-    let size = extended.len() + after.len();
+    let rest = kept_padding(tag);
+    let extended = tag.extended_raw(&after, &[], |_, _| rest);
+    let size = extended.len() + after.len() + rest;
     let header: Header = tag.header;
     let mut edits = frames;
     let flags = header.with_size(size, header.has_footer());
@@ -170,7 +175,7 @@ fn compact(tag: &Tag<'_>, frames: Vec<Edit>) -> Result<Vec<Edit>> {
     if tag.bytes.get(HEADER..start) != Some(&extended[..]) {
         edits.push(Edit::replace(HEADER as u64..start as u64, extended));
     }
-    edits.push(Edit::delete(padding.start as u64..padding.end as u64));
+    edits.push(Edit::delete((padding.start + rest) as u64..padding.end as u64));
     if header.has_footer() {
         edits.push(Edit::replace(padding.end as u64 + 5..tag.bytes.len() as u64, flags.to_vec()));
     }

@@ -16,7 +16,7 @@ use std::ops::Range;
 use super::nested::rewrite;
 use super::{Carrier, text};
 use crate::cursor::Cursor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::needles::Needles;
 use crate::plan::{Edit, Layout};
@@ -72,6 +72,9 @@ pub struct Picture {
     pub value: Range<usize>,
 }
 
+/// Comments of one block that are read; no player expects more than a few hundred.
+const MOST_COMMENTS: u32 = 1 << 18;
+
 /// Comments that are a picture as a `PICTURE` block of FLAC, in base64.
 const PICTURE: &str = "METADATA_BLOCK_PICTURE";
 
@@ -88,7 +91,9 @@ impl<'a> Comments<'a> {
         let start = cursor.position();
         let total = cursor.u32_le()?;
         let count = start..cursor.position();
-        limits.check_items(total as usize, "comments")?;
+        if total > MOST_COMMENTS {
+            return Err(Error::limit(format!("more than {MOST_COMMENTS} comments")));
+        }
         let has_vendor = vendor.len() > 4;
         let (mut sites, mut spans) = (Vec::new(), Vec::new());
         if has_vendor {

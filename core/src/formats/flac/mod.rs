@@ -53,10 +53,11 @@ impl Format for Flac {
         let mut findings = Findings::default();
         tags.adopt_leading(&mut findings);
         let (blocks, frames) = block::walk(input, &tags.audio(), limits)?;
-        let mut survey = Surveyed { input, limits, tags, parts: Vec::new(), frames, findings };
+        let mut survey = Surveyed { input, limits, tags, parts: Vec::new(), pictures: Vec::new(), frames, findings };
         for block in blocks {
             let first = survey.findings.sites.len();
             let holds = survey.hold(&block)?;
+            survey.pictures.extend(matches!(holds, Holds::Picture(_)).then_some(survey.parts.len()));
             survey.parts.push(Part { block, sites: first..survey.findings.sites.len(), holds });
         }
         let Surveyed { tags, findings, .. } = &mut survey;
@@ -72,6 +73,8 @@ struct Surveyed<'a> {
     limits: &'a Limits,
     tags: Tags<'a>,
     parts: Vec<Part<'a>>,
+    /// Which of them are pictures.
+    pictures: Vec<usize>,
     /// Where the frames begin.
     frames: usize,
     findings: Findings,
@@ -130,12 +133,15 @@ impl<'a> Surveyed<'a> {
         }
     }
 
+    /// The picture that a part is, with its block.
+    fn picture(&self, part: usize) -> Option<(&Block, &Picture)> {
+        let part = self.parts.get(part)?;
+        if let Holds::Picture(picture) = &part.holds { Some((&part.block, picture)) } else { None }
+    }
+
     /// The pictures, with their blocks.
     fn pictures(&self) -> impl Iterator<Item = (&Block, &Picture)> {
-        self.parts.iter().filter_map(|part| match &part.holds {
-            Holds::Picture(picture) => Some((&part.block, picture)),
-            _ => None,
-        })
+        self.pictures.iter().filter_map(|part| self.picture(*part))
     }
 }
 
@@ -239,7 +245,7 @@ impl Survey for Surveyed<'_> {
     fn members(&self) -> Vec<Member> {
         let pictures = self.pictures();
         let pictures = pictures.map(|(block, it)| picture_member(self.bytes(block), block.data.start as u64, it));
-        self.tags.members().into_iter().chain(pictures).collect()
+        self.tags.members().chain(pictures).collect()
     }
 
     fn member_layout(&self, _: Layout) -> Layout {
@@ -247,8 +253,8 @@ impl Survey for Surveyed<'_> {
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {
-        let Some(own) = index.checked_sub(self.tags.members().len()) else { return self.tags.member(index) };
-        let picture = self.pictures().nth(own);
+        let Some(own) = index.checked_sub(self.tags.member_count()) else { return self.tags.member(index) };
+        let picture = self.pictures.get(own).and_then(|part| self.picture(*part));
         let data = picture.and_then(|(block, picture)| self.bytes(block).get(picture.data.clone()));
         data.map(Cow::Borrowed).ok_or_else(|| Error::unsupported(format!("there is no member {index}")))
     }

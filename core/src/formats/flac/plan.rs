@@ -141,20 +141,18 @@ fn pictures(
     fates: &[Fate],
     left: &mut Vec<(usize, Barrier)>,
 ) -> Vec<Edit> {
-    let first = survey.tags.members().len();
-    let pictures = survey.parts.iter().zip(fates).filter_map(|(part, fate)| match &part.holds {
-        Holds::Picture(picture) => Some((&part.block, picture, matches!(fate, Fate::Stays))),
-        _ => None,
-    });
-    let pictures: Vec<_> = pictures.collect();
+    let first = survey.tags.member_count();
     let mut edits = Vec::new();
     for (member, data) in removal.members {
-        let own = member.checked_sub(first).and_then(|own| pictures.get(own));
-        let Some((block, picture, stays)) = own else { continue };
+        let part = member.checked_sub(first).and_then(|own| survey.pictures.get(own));
+        let Some((part, (block, picture))) = part.and_then(|part| Some((part, survey.picture(*part)?))) else {
+            continue;
+        };
+        let stays = matches!(fates.get(*part), Some(Fate::Stays));
         let range = block.data.start + picture.data.start..block.data.start + picture.data.end;
         if range.len() != data.len() {
             left.push((*member, other_length()));
-        } else if *stays {
+        } else if stays {
             edits.push(Edit::replace(range.start as u64..range.end as u64, data.clone()));
         }
     }

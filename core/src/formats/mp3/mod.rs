@@ -149,7 +149,7 @@ impl Survey for Surveyed<'_> {
     }
 
     fn members(&self) -> Vec<Member> {
-        self.tags.members()
+        self.tags.members().collect()
     }
 
     fn member_layout(&self, _: Layout) -> Layout {

@@ -78,8 +78,12 @@ fn packet_after(
 ) -> Result<Vec<u8>> {
     let mut bytes = survey.packet(part).map(|packet| packet.bytes(survey.input)).unwrap_or_default().into_owned();
     let start = part.start;
-    for (member, data) in removal.members {
-        let Some(file) = survey.files.get(*member).filter(|file| file.part == index) else { continue };
+    let own =
+        survey.files.partition_point(|file| file.part < index)..survey.files.partition_point(|file| file.part <= index);
+    let first = removal.members.partition_point(|(member, _)| *member < own.start);
+    let members = removal.members.get(first..).unwrap_or_default();
+    for (member, data) in members.iter().take_while(|(member, _)| *member < own.end) {
+        let Some(file) = survey.files.get(*member) else { continue };
         let replaced = match &part.holds {
             Holds::Comments(comments) => {
                 let comment = file.comment.and_then(|comment| comments.pictures().get(comment));

@@ -16,6 +16,9 @@ const SMALL: usize = 32 << 20;
 /// How far before the end of a large file its last page is looked for: no page is longer.
 const TAIL: usize = 128 << 10;
 
+/// A file with more streams than this is read to its end.
+const MOST_OPEN: usize = 64;
+
 /// Codecs by the beginning of their first packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Codec {
@@ -243,7 +246,8 @@ impl Reader<'_> {
     }
 
     fn is_done(&self) -> bool {
-        self.streams.values().all(|stream| stream.is_done || stream.codec == Codec::Skeleton)
+        self.streams.len() <= MOST_OPEN
+            && self.streams.values().all(|stream| stream.is_done || stream.codec == Codec::Skeleton)
     }
 
     fn page(&mut self, page: Page) -> Result<()> {
