@@ -51,10 +51,8 @@ struct File {
     /// The tag, and which of its files.
     block: usize,
     index: usize,
-    /// The site that it belongs to, of the tag.
-    site: usize,
-    /// Where it stands in the tag, if it stands there as it is.
-    range: Option<Range<usize>>,
+    /// Where it stands in the tag, if it stands there as it is, and the site of the tag that it belongs to.
+    range: Option<(Range<usize>, usize)>,
     member: Member,
 }
 
@@ -251,14 +249,14 @@ impl<'a> Tags<'a> {
             let base = range.start as u64;
             match held {
                 Held::Id3(tag) => files.extend(tag.members().into_iter().enumerate().map(|(index, member)| {
-                    let (range, site) = tag.member_range(index);
+                    let range = tag.member_range(index);
                     let member = Member { offset: base + member.offset, ..member };
-                    File { block, index, site, range, member }
+                    File { block, index, range, member }
                 })),
                 Held::Ape(tag) => files.extend(tag.files().enumerate().map(|(index, (site, data, name))| {
                     let (place, len) = (name.to_owned(), data.len() as u64);
                     let member = Member { place, offset: base + data.start as u64, len, barrier: None };
-                    File { block, index, site, range: Some(data), member }
+                    File { block, index, range: Some((data, site)), member }
                 })),
                 _ => {}
             }
@@ -284,7 +282,7 @@ impl<'a> Tags<'a> {
         if let Held::Id3(tag) = &block.held {
             return tag.member(file.index);
         }
-        let data = file.range.clone().ok_or_else(missing)?;
+        let (data, _) = file.range.clone().ok_or_else(missing)?;
         Ok(Cow::Borrowed(self.bytes(block.range.start + data.start..block.range.start + data.end)))
     }
 
@@ -299,8 +297,8 @@ impl<'a> Tags<'a> {
             for (member, data) in removal.members {
                 let file = member.checked_sub(first).and_then(|own| self.files.get(own));
                 let Some(file) = file.filter(|file| file.block == index) else { continue };
-                match file.range.clone().filter(|range| range.len() == data.len()) {
-                    Some(range) if chosen.binary_search(&file.site).is_err() => members.push((range, &data[..])),
+                match file.range.clone().filter(|(range, _)| range.len() == data.len()) {
+                    Some((range, site)) if chosen.binary_search(&site).is_err() => members.push((range, &data[..])),
                     Some(_) => {}
                     None => left.push((*member, other_length())),
                 }

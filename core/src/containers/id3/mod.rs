@@ -235,8 +235,9 @@ impl<'a> Tag<'a> {
     }
 
     /// Where the data of a member stands in the tag, if it stands there as it is, and the site that it belongs to.
-    pub fn member_range(&self, index: usize) -> (Option<Range<usize>>, usize) {
-        self.files.get(index).map_or((None, 0), |file| (file.plain.clone(), file.site))
+    pub fn member_range(&self, index: usize) -> Option<(Range<usize>, usize)> {
+        let file = self.files.get(index)?;
+        Some((file.plain.clone()?, file.site))
     }
 
     /// As [`Carrier::edits`], with other bytes for ranges of the tag that are members of no chosen site, as many as before;
