@@ -138,7 +138,7 @@ impl ImageResources {
             _ => {
                 if let Some((key, value)) = field(*number, content, limits) {
                     self.claimed.push(data.clone());
-                    self.push_site(index, key, Some(value), data.start, &place, None);
+                    self.push_site(index, key, Some(value), data.start, &place);
                 }
             }
         }
@@ -153,20 +153,16 @@ impl ImageResources {
             let start = data.start + position;
             self.claimed.push(start..data.start + end);
             let barrier = Barrier::new(ErrorKind::Unsupported, "part of the version resource");
-            self.push_site(index, key, Some(value), start, place, Some(barrier));
+            self.push_site(index, key, Some(value), start, place);
+            if let Some(site) = self.sites.last_mut() {
+                site.kind = Kind::Bookkeeping;
+                site.barrier = Some(barrier);
+            }
             position = end;
         }
     }
 
-    fn push_site(
-        &mut self,
-        index: usize,
-        key: &str,
-        value: Option<String>,
-        start: usize,
-        place: &str,
-        barrier: Option<Barrier>,
-    ) {
+    fn push_site(&mut self, index: usize, key: &str, value: Option<String>, start: usize, place: &str) {
         self.sites.push(Site {
             key: key.to_owned(),
             value,
@@ -174,7 +170,6 @@ impl ImageResources {
             kind: Kind::Standard,
             place: place.to_owned(),
             offset: start as u64,
-            barrier,
             ..Site::default()
         });
         self.owners.push(index);
