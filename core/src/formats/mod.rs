@@ -92,6 +92,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &isobmff::IsoBmff,
     &matroska::Matroska,
     &gif::Gif,
+    // Before TIFF: its preamble may begin a TIFF as well.
+    &dicom::Dicom,
     &tiff::Tiff,
     &psd::Psd,
     &riff::Webp,
@@ -111,7 +113,6 @@ pub static FORMATS: &[&dyn Format] = &[
     &rtf::Rtf,
     &arrow::Arrow,
     &avro::Avro,
-    &dicom::Dicom,
     &netcdf::NetCdf,
     &parquet::Parquet,
     &gguf::Gguf,

@@ -188,13 +188,18 @@ impl<'a> Dataset<'a> {
 
     fn site(&mut self, head: &Head, start: usize, value: Range<usize>, above: Option<u32>) {
         let bytes = self.input.get(value.clone()).unwrap_or_default();
+        let bytes = bytes.trim_ascii_end();
+        let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
         let is_blank = bytes.iter().all(|byte| matches!(byte, b' ' | 0));
-        if !is_text(head.kind) || is_blank {
+        // What reads as text of a type that is not written is told, but may be anything.
+        let is_untyped = head.kind == *b"UN" && text::is_text(bytes);
+        if !(is_text(head.kind) || is_untyped) || is_blank {
             return;
         }
         let (group, element) = (head.tag >> 16, head.tag & 0xffff);
         let is_private = group % 2 == 1;
         let fixed = is_fixed(head.kind).then_some("a value of this type may not be blank");
+        let fixed = fixed.or(is_untyped.then_some("its type is not written in the file"));
         // Which elements follow, and how they are spelled, these say.
         let of_pixels = group == 0x28 && element != 0x4000;
         let needed =
@@ -206,7 +211,7 @@ impl<'a> Dataset<'a> {
             () => Kind::Standard,
         };
         let key = name(head.tag);
-        let text = text::value(decode(bytes).trim_end().to_owned(), self.limits);
+        let text = text::value(decode(bytes), self.limits);
         self.findings.sites.push(Site {
             address: format!("dicom:{key}"),
             value: Some(text),

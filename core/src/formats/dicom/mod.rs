@@ -6,7 +6,7 @@
 //! Preserve: spaces in place of the text, which make an element empty. Compact: a private element that stands in no
 //! sequence, in a group without a length, is cut out; elsewhere as preserve. What identifies, and dates and times, which
 //! may not be blank, stays. Refused: everything in a file with digital signatures; elements whose type is not written in
-//! the file (implicit types, `UN`) are not taken for text, and stay.
+//! the file (implicit types, `UN`), which may be anything; labels of a TIFF that the preamble makes of the same file.
 
 mod dataset;
 mod names;
@@ -15,13 +15,15 @@ mod tests;
 
 use std::ops::Range;
 
+use crate::containers::Carrier;
 use crate::containers::regions::Regions;
-use crate::error::{Error, Result};
+use crate::containers::tiff::Tiff;
+use crate::error::{Error, ErrorKind, Result};
 use crate::formats::Format;
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout, Plan};
 use crate::scan::Scan;
-use crate::survey::{Findings, Planned, Removal, Survey};
+use crate::survey::{Barrier, Findings, Guard, Planned, Removal, Scope, Survey};
 
 use dataset::{Dataset, Element};
 
@@ -49,7 +51,12 @@ impl Format for Dicom {
         if !self.sniff(input) {
             return Err(Error::unsupported("a data set without a file around it"));
         }
-        let Dataset { elements, payload, findings, end, .. } = Dataset::read(input, PREAMBLE + 4, limits)?;
+        let Dataset { elements, payload, mut findings, end, .. } = Dataset::read(input, PREAMBLE + 4, limits)?;
+        // The preamble may make the file one of another format as well (PS3.10, 7.1).
+        if Tiff::parse_file(input, limits).is_ok_and(|tiff| !tiff.sites().is_empty()) {
+            let barrier = Barrier::new(ErrorKind::Conflict, "the file is a TIFF too, with labels of its own");
+            findings.guards.push(Guard { barrier, scope: Scope::Hidden, offset: 0 });
+        }
         let mut regions = Regions::default();
         regions.slack("preamble", 0..PREAMBLE);
         let claims: Vec<Range<usize>> = elements.iter().map(|element| element.value.clone()).collect();

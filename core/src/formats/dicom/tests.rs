@@ -2,12 +2,12 @@
 
 use super::Dicom;
 use crate::error::ErrorKind;
-use crate::formats::Format;
 use crate::formats::trial::{addresses, strip, stripped};
+use crate::formats::{Format, detect};
 use crate::limits::Limits;
 use crate::plan::Layout;
 use crate::report::Outcome;
-use crate::survey::Kind;
+use crate::survey::{Kind, Scope};
 
 const EXPLICIT: &str = "1.2.840.10008.1.2.1\0";
 
@@ -76,4 +76,32 @@ fn signed_and_deflated_data_is_left_alone() {
         input[at] = 0xff;
         let _ = kind(&input);
     }
+}
+
+#[test]
+fn text_of_unwritten_types_is_told_and_stays() {
+    let implicit = |group: u16, number: u16, value: &[u8]| {
+        [&group.to_le_bytes()[..], &number.to_le_bytes(), &(value.len() as u32).to_le_bytes(), value].concat()
+    };
+    let elements = [implicit(9, 0x1001, b"some text "), implicit(0x20, 0x13, &[1, 0]), implicit(0x10, 0x10, b"A^B ")];
+    let input = file("1.2.840.10008.1.2", &elements);
+    assert_eq!(addresses(&input, Kind::Custom), ["dicom:0009,1001"]);
+    assert_eq!(addresses(&input, Kind::Standard), ["dicom:PatientName"]);
+    assert_eq!(strip(&input, "0009,1001", Layout::Preserve).0.outcome, Outcome::Refused);
+    assert_eq!(strip(&input, "absent", Layout::Preserve).0.outcome, Outcome::Clean);
+}
+
+#[test]
+fn a_tiff_in_the_same_file_is_noticed() {
+    let directory = [1, 0, 0x0e, 1, 2, 0, 4, 0, 0, 0, b'a', b'b', b'c', 0, 0, 0, 0, 0];
+    let pixels = [&[0xe0, 0x7f, 0x10, 0][..], b"OB\0\0\x12\0\0\0", &directory].concat();
+    let mut input = file(EXPLICIT, &[elements()[1].clone(), pixels]);
+    assert!(Dicom.survey(&input, &Limits::default()).unwrap().findings().guards.is_empty());
+    let at = (input.len() - directory.len()) as u32;
+    input[..4].copy_from_slice(b"II*\0");
+    input[4..8].copy_from_slice(&at.to_le_bytes());
+    assert_eq!(detect(&input, None).unwrap().name(), "dicom");
+    let limits = Limits::default();
+    let survey = Dicom.survey(&input, &limits).unwrap();
+    assert_eq!(survey.findings().guards[0].scope, Scope::Hidden);
 }
