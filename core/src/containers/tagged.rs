@@ -23,6 +23,9 @@ const MOST_TAGS: usize = 64;
 /// How many zeros between tags are stepped over.
 const ZEROS: usize = 64 << 10;
 
+/// With how many zeros a tag may end: the footer of APE, with the upper bytes of its count, flags and what is reserved.
+const OWN_ZEROS: usize = 15;
+
 /// The tags around the audio.
 #[derive(Debug)]
 pub(crate) struct Tags<'a> {
@@ -173,8 +176,14 @@ impl<'a> Tags<'a> {
             let mut found = self.tag_before(floor, end)?;
             if found.is_none() {
                 let rest = self.bytes(floor..end);
-                gap = rest.iter().rev().take(ZEROS).take_while(|byte| **byte == 0).count();
-                found = if gap == 0 { None } else { self.tag_before(floor, end - gap)? };
+                let zeros = rest.iter().rev().take(ZEROS).take_while(|byte| **byte == 0).count();
+                for own in 0..=zeros.min(OWN_ZEROS) {
+                    gap = zeros - own;
+                    found = if gap == 0 { None } else { self.tag_before(floor, end - gap)? };
+                    if found.is_some() {
+                        break;
+                    }
+                }
             }
             let Some((start, held)) = found else { break };
             if gap > 0 {

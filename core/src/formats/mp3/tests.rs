@@ -104,6 +104,12 @@ fn a_tag_before_lyrics_is_kept_for_those_who_look_for_them() {
 }
 
 #[test]
+fn a_tag_is_found_before_lyrics_that_went() {
+    let input = [audio(), ape(&[("Title", "t")]), lyrics3(&[("INF", "x")]), id3v1("title")].concat();
+    assert_eq!(addresses(&strip(&input, "lyrics3:INF", Layout::Preserve)), ["ape:Title", "id3v1:Title"]);
+}
+
+#[test]
 fn doubled_tags_and_tags_with_gaps_between_are_found() {
     let one = |value: &str| id3(&[frame("TXXX", &format!("\0id\0{value}"))], 3);
     let input =
