@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
+use super::slack::{blank, show_content};
 use crate::needles::Needles;
 use crate::plan::Edit;
 use crate::scan::{Class, Scan};
-
-/// Content is shown in pieces of this many bytes.
-const PIECE: usize = 1 << 20;
 
 /// One region.
 #[derive(Debug)]
@@ -58,39 +56,21 @@ impl Regions {
     pub(crate) fn show(&self, input: &[u8], scan: &mut Scan<'_>) {
         for Region { class, place, range, claims } in &self.0 {
             let bytes = input.get(range.clone()).unwrap_or_default();
-            if *class != Class::Content {
-                let inside = |claim: &Range<usize>| {
-                    claim.start.saturating_sub(range.start)..claim.end.saturating_sub(range.start)
-                };
-                let claims: Vec<_> = claims.iter().map(inside).collect();
-                scan.raw_region(*class, place, range.start as u64, bytes, &claims);
-            } else if scan.wants_content() {
-                let mut stream = scan.stream(*class, place, range.start as u64);
-                bytes.chunks(PIECE).for_each(|piece| stream.push(piece));
+            if *class == Class::Content {
+                show_content(scan, place, range.start as u64, bytes);
+                continue;
             }
+            let inside =
+                |claim: &Range<usize>| claim.start.saturating_sub(range.start)..claim.end.saturating_sub(range.start);
+            let claims: Vec<_> = claims.iter().map(inside).collect();
+            scan.raw_region(*class, place, range.start as u64, bytes, &claims);
         }
     }
 
     /// The edits that put zeros in the place of what the needles find in slack.
     pub(crate) fn stale(&self, input: &[u8], needles: &Needles) -> Vec<Edit> {
         let slack = self.0.iter().filter(|region| region.class == Class::Slack);
-        slack.flat_map(|region| stale_in(input, region.range.clone(), needles)).collect()
+        let bytes = |range: &Range<usize>| input.get(range.clone()).unwrap_or_default();
+        slack.flat_map(|region| blank(region.range.start, bytes(&region.range), needles)).collect()
     }
-}
-
-/// The edits that put zeros in the place of what the needles find in `range`.
-pub(crate) fn stale_in(input: &[u8], range: Range<usize>, needles: &Needles) -> Vec<Edit> {
-    let bytes = input.get(range.clone()).unwrap_or_default();
-    let mut found = needles.occurrences(bytes);
-    found.sort_by_key(|found| found.range.start);
-    let mut end = 0;
-    let mut edits = Vec::new();
-    for found in found {
-        let start = found.range.start.max(end);
-        end = end.max(found.range.end);
-        if start < end {
-            edits.push(Edit::fill((range.start + start) as u64..(range.start + end) as u64, 0));
-        }
-    }
-    edits
 }

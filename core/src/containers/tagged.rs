@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::slack::blank;
 use super::{Carrier, ape, id3, id3v1, lyrics3};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
@@ -397,18 +398,7 @@ pub(crate) fn other_length() -> Barrier {
 
 /// The edits that blank what the needles find in a range that no reader looks at.
 pub(crate) fn stale(input: &[u8], range: &Range<usize>, removal: &Removal<'_>) -> Vec<Edit> {
-    let mut found = removal.needles.occurrences(input.get(range.clone()).unwrap_or_default());
-    found.sort_by_key(|found| found.range.start);
-    let mut edits = Vec::new();
-    let mut end = 0;
-    for found in found {
-        let start = found.range.start.max(end);
-        end = end.max(found.range.end);
-        if start < end {
-            edits.push(Edit::fill((range.start + start) as u64..(range.start + end) as u64, 0));
-        }
-    }
-    edits
+    blank(range.start, input.get(range.clone()).unwrap_or_default(), removal.needles)
 }
 
 /// Fields of ID3v1 and Lyrics3, and what they repeat.

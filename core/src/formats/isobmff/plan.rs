@@ -7,6 +7,7 @@ use super::labels::{Keys, Owner};
 use super::{Movie, compact};
 use crate::containers::bmff::{HEADER, filler};
 use crate::containers::nested::{apply, growth, rewrite};
+use crate::containers::slack::blank;
 use crate::error::{ErrorKind, Result};
 use crate::plan::{Edit, Layout, Plan, Replacement};
 use crate::survey::{Barrier, Planned, Removal};
@@ -292,24 +293,14 @@ impl Movie<'_> {
         }
         let mut taken: Vec<_> = planned.iter().map(|edit| edit.range.clone()).collect();
         taken.sort_by_key(|range| range.start);
-        let mut edits: Vec<Edit> = Vec::new();
-        for range in self.slack() {
-            let bytes = self.input.get(range.clone()).unwrap_or_default();
-            for found in removal.needles.occurrences(bytes) {
-                let at = (range.start + found.range.start) as u64..(range.start + found.range.end) as u64;
-                let next = taken.partition_point(|taken| taken.end <= at.start);
-                if taken.get(next).is_some_and(|taken| taken.start < at.end) {
-                    continue;
-                }
-                match edits.last_mut() {
-                    Some(last) if at.start <= last.range.end && at.start >= last.range.start => {
-                        *last = Edit::fill(last.range.start..last.range.end.max(at.end), 0);
-                    }
-                    _ => edits.push(Edit::fill(at, 0)),
-                }
-            }
-        }
-        edits
+        let is_free = |edit: &Edit| {
+            let next = taken.partition_point(|taken| taken.end <= edit.range.start);
+            taken.get(next).is_none_or(|taken| taken.start >= edit.range.end)
+        };
+        let bytes = |range: &Range<usize>| self.input.get(range.clone()).unwrap_or_default();
+        let slack = self.slack();
+        let stale = slack.iter().flat_map(|range| blank(range.start, bytes(range), removal.needles));
+        stale.filter(is_free).collect()
     }
 }
 
