@@ -152,6 +152,11 @@ fn parquet() {
 }
 
 #[test]
+fn orc() {
+    check("orc", What::Label(KEY));
+}
+
+#[test]
 fn arrow() {
     check("arrow", What::Label(KEY));
 }

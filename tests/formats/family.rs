@@ -275,7 +275,10 @@ fn check_case(case: &Case<'_>, layout: Layout, tags: Option<&Tags>) -> Vec<Strin
     // Another program may have coded a part, or a long file inside, more tightly than can be done here.
     let inside = removed.iter().any(|site| is_inside(site));
     let room = if inside { TIGHTER + input.len() / 128 } else { TIGHTER };
+    let is_weaker = WEAKER.contains(&&*file.family);
+    let room = if is_weaker { TIGHTER + input.len() / 4 } else { room };
     match layout {
+        Layout::Preserve if is_weaker && (input.len()..=input.len() + room).contains(&stripped.output.len()) => {}
         Layout::Preserve if inside && stripped.output.len().abs_diff(input.len()) <= room => {}
         Layout::Preserve if stripped.output.len() != input.len() && !CUT.contains(&&*file.family) => {
             complaints.push(format!("{} bytes became {}", input.len(), stripped.output.len()));
@@ -316,6 +319,9 @@ const TIGHTER: usize = 32;
 
 /// Families that have no filler, so that every plan cuts.
 const CUT: [&str; 2] = ["avro", "eml"];
+
+/// Families with codecs of which ours are the weaker, so that a file may grow at its end.
+const WEAKER: [&str; 1] = ["orc"];
 
 /// Tags that follow from others, and may change when those go.
 const DERIVED: &[&str] = &[

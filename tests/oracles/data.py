@@ -90,6 +90,41 @@ def write_parquet(folder, key, value):
     pq.write_metadata(full.schema, folder / "common.parquet")
 
 
+def write_orc(folder, key, value):
+    import pyorc
+    rows = [(number, f"row {number % 77}", [number], (number / 2, None)) for number in range(3000)]
+    schema = "struct<id:int,text:string,list:array<int>,inner:struct<a:double,b:string>>"
+    labels = {key: value.encode(), "other": b"x", "hive.acid.version": b"2", "z last": "\u00e4".encode()}
+
+    def write(name, labels=labels, rows=rows, attributes=True, **options):
+        types = pyorc.TypeDescription.from_string(schema)
+        if attributes:
+            types.set_attributes({key: value, "unit": "m"})
+            types.fields["id"].set_attributes({"iceberg.id": "1"})
+            types.fields["list"].set_attributes({key: value})
+        with open(folder / f"{name}.orc", "wb") as file, pyorc.Writer(file, types, **options) as writer:
+            writer.writerows(rows)
+            writer.set_user_metadata(**labels)
+
+    for codec in ("NONE", "ZLIB", "SNAPPY", "LZ4", "ZSTD"):
+        kind = getattr(pyorc.CompressionKind, codec)
+        write(f"codec {codec}", compression=kind)
+        write(f"stripes {codec}", compression=kind, stripe_size=1024, batch_size=64, row_index_stride=0)
+        write(f"small blocks {codec}", compression=kind, compression_block_size=1 << 16, row_index_stride=1000)
+        write(f"only {codec}", {key: value.encode()}, attributes=False, compression=kind)
+        write(f"many {codec}", {**labels, **{f"key {number}": b"v" * number for number in range(60)}}, compression=kind)
+    write("empty", rows=[])
+    write("bloom", bloom_filter_columns=("id", "text"))
+    write("long", {key: value.encode() * 5000, "other": b"x"})
+    write("strategy", compression_strategy=pyorc.CompressionStrategy.COMPRESSION)
+    # Of tables pyarrow writes the metadata of fields alone.
+    plain = table().select(["id", "text", "real", "list", "struct", "price"])
+    fields = [field.with_metadata({key: value, "unit": "m"} if number != 2 else {"unit": "s"})
+              for number, field in enumerate(plain.schema)]
+    for codec in ("uncompressed", "zlib", "snappy", "lz4", "zstd"):
+        orc.write_table(plain.cast(pa.schema(fields)), folder / f"arrow {codec}.orc", compression=codec)
+
+
 def write_arrow(folder, key, value):
     plain = table()
     full = labelled(plain, key, value)
@@ -248,7 +283,7 @@ def write_sealed(folder, key, value):
             writer.write_table(full)
 
 
-WRITERS = {"sealed": write_sealed, "hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
+WRITERS = {"sealed": write_sealed, "hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "orc": write_orc, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
 
 
 def write(kind, folder, key, value):
@@ -302,6 +337,28 @@ def open_parquet(path):
             seen.append(str(opened.metadata.row_group(group).column(column).to_dict()))
     data = opened.read()
     return {"labels": found, "content": digest(*seen, data.to_pylist(), columns(data.schema))}
+
+
+def open_orc(path):
+    import pyorc
+    opened = orc.ORCFile(path)
+    data = opened.read()
+    found = pairs(opened.metadata) + schema_pairs(data.schema, "table/")
+    seen = [opened.nrows, opened.nstripes, opened.compression, opened.compression_size, opened.content_length,
+            opened.stripe_statistics_length, opened.software_version, data.to_pylist(), columns(data.schema)]
+    with open(path, "rb") as file:
+        reader = pyorc.Reader(file)
+        found += pairs(reader.user_metadata, "pyorc/")
+        types = [("", reader.schema)]
+        while types:
+            place, one = types.pop()
+            found += pairs(one.attributes, f"pyorc{place}/")
+            types += [(f"{place}/{name}", field) for name, field in getattr(one, "fields", {}).items()]
+        seen += [str(reader.schema), reader.num_of_stripes, reader.writer_version, list(reader)]
+        seen += [reader[column].statistics for column in range(len(data.schema) + 1)]
+        for stripe in reader.iter_stripes():
+            seen += [stripe.bytes_offset, stripe.bytes_length, len(stripe)]
+    return {"labels": found, "content": digest(*seen)}
 
 
 def open_arrow(path):
@@ -381,5 +438,5 @@ def open_hdf5(path):
         return {"labels": found, "content": ""}
 
 
-OPENERS = {"h5": open_hdf5, "nc4": open_hdf5, "dcm": open_dicom, "nc": open_netcdf, "avro": open_avro, "parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
+OPENERS = {"h5": open_hdf5, "nc4": open_hdf5, "dcm": open_dicom, "nc": open_netcdf, "avro": open_avro, "orc": open_orc, "parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
            "safetensors": open_safetensors, "gguf": open_gguf}

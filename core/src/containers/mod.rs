@@ -26,6 +26,7 @@ pub(crate) mod pandas;
 pub mod photoshop;
 pub(crate) mod picture;
 pub(crate) mod propset;
+pub(crate) mod protobuf;
 pub(crate) mod regions;
 pub(crate) mod riff;
 pub(crate) mod rtf;

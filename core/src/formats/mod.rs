@@ -24,6 +24,7 @@ mod odf;
 mod ogg;
 mod ole;
 mod ooxml;
+mod orc;
 mod parquet;
 mod pdf;
 mod png;
@@ -114,6 +115,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &arrow::Arrow,
     &avro::Avro,
     &netcdf::NetCdf,
+    &orc::Orc,
     &parquet::Parquet,
     &gguf::Gguf,
     &hdf5::Hdf5,
