@@ -8,8 +8,10 @@ use super::{Holds, PACKET, Part, Tag};
 use crate::containers::Carrier;
 use crate::containers::nested::{apply, rewrite};
 use crate::error::{Error, Result};
+use crate::limits::Limits;
 use crate::needles::Needles;
 use crate::plan::{Edit, Layout};
+use crate::survey::Site;
 
 /// What goes, and what is known of it.
 pub(super) struct Cut<'c> {
@@ -22,6 +24,26 @@ pub(super) struct Cut<'c> {
 
 /// The edits that make the cut.
 pub(super) fn take_out(tag: &Tag<'_>, cut: &Cut<'_>) -> Result<Vec<Edit>> {
+    let edits = planned(tag, cut)?;
+    if !tag.is_certain && !edits.is_empty() && !is_kept_by(tag, cut.chosen, &edits)? {
+        return Err(Error::malformed(0, "a damaged ID3 tag would read otherwise without the label"));
+    }
+    Ok(edits)
+}
+
+/// Whether the tag holds exactly the sites that are not `chosen` after `edits`. How the sizes of damaged frames are
+/// meant may look otherwise once their neighbours are gone.
+fn is_kept_by(tag: &Tag<'_>, chosen: &[usize], edits: &[Edit]) -> Result<bool> {
+    let after = apply(tag.bytes, edits)?;
+    let start = if tag.is_appended { after.iter().position(|byte| *byte != 0).unwrap_or(0) } else { 0 };
+    let limits = Limits::default();
+    let Ok(after) = Tag::parse(after.get(start..).unwrap_or_default(), &limits) else { return Ok(false) };
+    let told = |site: &Site| (site.address.clone(), site.value.as_ref().map(String::len));
+    let kept = tag.sites.iter().enumerate().filter(|(site, _)| chosen.binary_search(site).is_err());
+    Ok(kept.map(|(_, site)| told(site)).eq(after.sites.iter().map(told)))
+}
+
+fn planned(tag: &Tag<'_>, cut: &Cut<'_>) -> Result<Vec<Edit>> {
     let padding = tag.bytes.get(tag.padding()).unwrap_or_default();
     let is_stale = cut.needles.is_some_and(|needles| needles.occur_in(padding));
     let frames = frame_edits(tag, cut)?;

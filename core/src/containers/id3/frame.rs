@@ -128,6 +128,8 @@ pub(super) struct Walk {
     /// Where bytes end that are neither frames nor padding: damage. The end of the last frame where there are none.
     pub(super) damage: usize,
     is_clean: bool,
+    /// Whether they read to the end as the version wants them.
+    pub(super) is_certain: bool,
 }
 
 /// Walks the frames in `bytes` from `start` on. Sizes are tried as the version wants them, then as iTunes (plain
@@ -136,7 +138,7 @@ pub(super) fn walk(bytes: &[u8], start: usize, version: u8, unsynchronised: bool
     let (usual, other) = if version >= 4 { (Sizes::Syncsafe, Sizes::Plain) } else { (Sizes::Plain, Sizes::Syncsafe) };
     let usual = walk_as(bytes, start, version, usual, unsynchronised)?;
     if usual.is_clean || version == 2 {
-        return Ok(usual);
+        return Ok(Walk { is_certain: usual.is_clean, ..usual });
     }
     let other = walk_as(bytes, start, version, other, unsynchronised)?;
     let is_better = other.is_clean || (version >= 4 && other.frames.len() > usual.frames.len());

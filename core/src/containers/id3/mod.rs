@@ -73,6 +73,8 @@ pub struct Tag<'a> {
     claimed: Vec<Range<usize>>,
     is_appended: bool,
     counts_bytes: bool,
+    /// Whether the frames read in one way only.
+    is_certain: bool,
     limit: u64,
 }
 
@@ -140,7 +142,7 @@ impl<'a> Tag<'a> {
         let is_whole = header.is_unsynchronised() && header.version < 4;
         let body = if is_whole { Plain::decode(raw) } else { Plain::new(raw) };
         let extended = Extended::read(header, &body.bytes)?;
-        let Walk { frames, end, damage, .. } =
+        let Walk { frames, end, damage, is_certain, .. } =
             walk(&body.bytes, extended.range.end, header.version, header.is_unsynchronised())?;
         let mut found = Found {
             header,
@@ -173,6 +175,7 @@ impl<'a> Tag<'a> {
             claimed,
             is_appended: false,
             counts_bytes,
+            is_certain,
             limit,
         };
         Ok(tag)

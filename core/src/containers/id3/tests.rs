@@ -249,3 +249,20 @@ fn a_tag_that_counts_bytes_keeps_its_length() {
     assert_eq!(after.len(), bytes.len());
     assert!(listed(&after).is_empty());
 }
+
+#[test]
+fn damage_that_would_read_otherwise_is_refused() {
+    // Behind a frame that reaches out, another one stands that a reader of the other form of sizes would see.
+    let own = frame(3, "TXXX", 0, b"\0id\x007");
+    let hidden = [&b"TIT2\0\0\x01\0\0\0"[..], &[b'a'; 128]].concat();
+    let bytes = tag(3, 0, &[&own[..], &own, &hidden].concat());
+    for layout in BOTH {
+        match parse(&bytes).edits(&[0], layout) {
+            Ok(edits) => {
+                let after = apply(&bytes, &edits).unwrap();
+                assert_eq!(listed(&after).len(), listed(&bytes).len() - 1);
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Malformed),
+        }
+    }
+}

@@ -6,8 +6,8 @@
 //!
 //! After an edit the checksum of every page follows that holds a piece of the packet. With [`Layout::Preserve`] the
 //! packet keeps its length, with zeros behind the comments. With [`Layout::Compact`] it shrinks, but never to fewer
-//! pages, for the numbers of all later pages would have to follow; where a Skeleton stream counts bytes of the file it
-//! keeps its length.
+//! pages, for the numbers of all later pages would have to follow; where a Skeleton stream counts bytes of the file,
+//! or something stands between pages, it keeps its length.
 //!
 //! Large files are read up to the last header packet, and all their pages only when the last page is of a stream that is
 //! not known by then. Never removed: `AIGC`. Comments that cannot be read are kept, and hide labels. What stays: message

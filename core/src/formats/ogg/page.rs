@@ -24,7 +24,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The page at `start`, if a whole one is there.
+    /// The page at `start`, if a whole one is there: another follows it, or its checksum is right.
     pub(super) fn at(input: &[u8], start: usize) -> Option<Self> {
         let header = input.get(start..)?.first_chunk::<HEADER>()?;
         let [b'O', b'g', b'g', b'S', 0, flags, .., count] = *header else { return None };
@@ -32,7 +32,9 @@ impl Page {
         let lacing = start + HEADER..start + HEADER + usize::from(count);
         let length: usize = input.get(lacing.clone())?.iter().copied().map(usize::from).sum();
         let body = lacing.end..lacing.end + length;
-        (body.end <= input.len()).then_some(Self {
+        let behind = input.get(body.end..)?;
+        let is_whole = || is_sealed(input.get(start..body.end).unwrap_or_default());
+        (behind.is_empty() || behind.starts_with(MAGIC) || is_whole()).then_some(Self {
             start,
             serial,
             is_continued: flags & 1 != 0,
@@ -58,6 +60,13 @@ pub(super) fn seal(page: &mut [u8]) {
     if let Some(target) = page.get_mut(CHECKSUM) {
         target.copy_from_slice(&sum.to_le_bytes());
     }
+}
+
+/// Whether the checksum of a page is right.
+fn is_sealed(page: &[u8]) -> bool {
+    let mut sealed = page.to_vec();
+    seal(&mut sealed);
+    sealed == page
 }
 
 /// The checksum of Ogg: the polynomial of Ethernet, with the highest bit first, from zero and not inverted.

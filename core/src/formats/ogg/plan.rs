@@ -6,7 +6,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-use super::page::{self, HEADER, Page};
+use super::page::{self, HEADER, MAGIC, Page};
 use super::stream::{Packet, Piece};
 use super::{Holds, Part, Surveyed, decoded};
 use crate::containers::nested::{apply, rewrite};
@@ -48,12 +48,15 @@ pub(super) fn edits(survey: &Surveyed<'_>, removal: &Removal<'_>, layout: Layout
             edits.push(Edit::replace(range.start as u64..range.end as u64, bytes));
         }
     }
-    edits.extend(survey.walk.gaps.iter().flat_map(|gap| stale(survey.input, gap, removal)));
+    // What the file is recognised by stays.
+    let gaps = survey.walk.gaps.iter().map(|gap| gap.start.max(MAGIC.len())..gap.end.max(MAGIC.len()));
+    edits.extend(gaps.flat_map(|gap| stale(survey.input, &gap, removal)));
     Ok((edits, left))
 }
 
-/// Whether the packet of this part may become shorter: when nothing counts the bytes of the file, no other packet that
-/// changes stands on its pages, and a block of FLAC has but one.
+/// Whether the packet of this part may become shorter: when nothing counts the bytes of the file, no damage is between
+/// pages that might read otherwise elsewhere, no other packet that changes stands on its pages, and a block of FLAC has
+/// but one.
 fn may_shrink(survey: &Surveyed<'_>, index: usize) -> bool {
     let pages = |part: &Part| {
         let pieces = survey.packet(part).map(|packet| &*packet.pieces).unwrap_or_default();
@@ -64,7 +67,8 @@ fn may_shrink(survey: &Surveyed<'_>, index: usize) -> bool {
     };
     let near = [index.checked_sub(1), index.checked_add(1)].into_iter().flatten();
     let shares = near.filter_map(|near| pages(survey.parts.get(near)?)).any(|(from, to)| from <= last && first <= to);
-    !survey.walk.has_index && !shares && (part.start != 4 || first == last)
+    let is_sound = survey.walk.gaps.iter().all(|gap| gap.end == survey.input.len());
+    !survey.walk.has_index && is_sound && !shares && (part.start != 4 || first == last)
 }
 
 /// A packet without the chosen sites, with other data for its pictures.

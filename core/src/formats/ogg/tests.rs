@@ -238,3 +238,15 @@ fn damage_is_told() {
     assert_eq!(survey.findings().guards[0].scope, Scope::Hidden);
     assert!(Ogg.survey(&[0; HEADER], &limits).is_err());
 }
+
+#[test]
+fn a_damaged_page_does_not_swallow_the_next() {
+    // A header whose lacing values reach into a page of comments, which an edit changes.
+    let good = vorbis(7, &["id=8888", "TITLE=a"], 0);
+    let damaged = [&b"OggS\0\0"[..], &[0; 20], &[200]].concat();
+    let input = [damaged, good].concat();
+    assert_eq!(sites(&input).len(), 3);
+    for layout in LAYOUTS {
+        assert_eq!(sites(&strip(&input, "id", layout)).len(), 2);
+    }
+}
