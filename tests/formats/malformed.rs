@@ -14,7 +14,7 @@ use crate::oracle;
 use crate::strip::{self, LAYOUTS, Stripped, What};
 
 /// What one damaged file may take, in a build with little optimisation.
-pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST: Duration = Duration::from_secs(15);
 
 /// Strips every file of the families that begin with `prefix`, and has the readers of the family look at the results.
 pub(crate) fn check<J: Judge>(prefix: &str) {
