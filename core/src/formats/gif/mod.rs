@@ -214,7 +214,7 @@ impl Surveyed<'_> {
                 let range = &part.extension.range;
                 return Ok(vec![Edit::delete(range.start as u64..range.end as u64)]);
             }
-            Body::Label | Body::Opaque => return Ok(spaces(part)),
+            Body::Label | Body::Opaque => return Ok(spaces(self.input, part)),
             Body::Xmp(packet) => packet.scrub(&part.bytes, chosen, needles, inner),
             Body::Iptc(records) => records.edits(chosen, inner)?,
             Body::Photoshop(resources) => resources.edits(chosen, inner)?,
@@ -258,13 +258,15 @@ fn label(extension: &Extension, name: &str, value: Option<String>) -> Site {
 }
 
 /// An extension turned into one of spaces, its sub-blocks as long as they were.
-fn spaces(part: &Part<'_>) -> Vec<Edit> {
+fn spaces(input: &[u8], part: &Part<'_>) -> Vec<Edit> {
     let Extension { range, application, data, .. } = &part.extension;
     let mut edits = Vec::new();
     if application.is_some() {
         edits.push(Edit::fill(range.start as u64 + 3..*data as u64, b' '));
     }
-    edits.extend(part.pieces.iter().map(|piece| Edit::fill(piece.start as u64..piece.end as u64, b' ')));
+    // The lengths of sub-blocks stay, also where what they hold was to be read across them.
+    let blocks = walk::blocks(input, *data, range.end - 1);
+    edits.extend(blocks.iter().map(|block| Edit::fill(block.start as u64..block.end as u64, b' ')));
     edits
 }
 

@@ -139,3 +139,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_packet_that_is_none_goes_block_by_block() {
+    let bytes =
+        file(&[raw("no packet, but a text that is as long as the first letter says, and some letters more")], &[]);
+    assert_eq!(addresses(&bytes, "gif"), ["gif:XMPDataXMP"]);
+    let [_, compact] = both(&bytes, "gif", &["gif:XMPDataXMP"]);
+    assert_eq!(compact, file(&[], &[]));
+}
