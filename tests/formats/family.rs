@@ -48,6 +48,21 @@ pub(crate) trait Judge {
     fn worse(input: &Self::Look, output: &Self::Look, removed: &[Site]) -> Vec<String>;
 }
 
+/// The reader of pictures that no program of their own checks: the decoded pixels are the same.
+pub(crate) struct Pixels;
+
+impl Judge for Pixels {
+    type Look = Result<String, String>;
+
+    fn look(path: &Path, _: &[u8]) -> Self::Look {
+        oracle::pixels(path)
+    }
+
+    fn worse(input: &Self::Look, output: &Self::Look, _: &[Site]) -> Vec<String> {
+        (input != output).then(|| "the pixels differ".to_owned()).into_iter().collect()
+    }
+}
+
 /// What became of the files of a family.
 #[derive(Debug, Default)]
 struct Table {

@@ -1,31 +1,15 @@
 //! HEIC and AVIF: `ImageMagick` decodes the same pixels.
 
-use std::path::Path;
-
 use rayon::prelude::*;
-use unlabel_core::{Outcome, Site};
+use unlabel_core::Outcome;
 
-use crate::family::{self, Judge};
+use crate::family::{self, Pixels};
 use crate::strip::{self, LAYOUTS, What};
 use crate::{corpus, leak, oracle};
 
-struct Readers;
-
-impl Judge for Readers {
-    type Look = Result<String, String>;
-
-    fn look(path: &Path, _: &[u8]) -> Self::Look {
-        oracle::pixels(path)
-    }
-
-    fn worse(input: &Self::Look, output: &Self::Look, _: &[Site]) -> Vec<String> {
-        if input == output { Vec::new() } else { vec!["the pixels differ".into()] }
-    }
-}
-
 #[test]
 fn labels_go_and_nothing_else_does() {
-    family::judge_all::<Readers>("heif", &[]);
+    family::judge_all::<Pixels>("heif", &[]);
 }
 
 /// JPEG files with metadata, as `heif-enc` codes them, with a property that `exiftool` adds.

@@ -3,9 +3,9 @@ use proptest::prelude::*;
 use super::block::{HEADER, PADDING, header};
 use super::*;
 use crate::engine::Engine;
+use crate::formats::trial::stripped_by;
 use crate::needles::Needles;
 use crate::report::Outcome;
-use crate::scan::Proof;
 use crate::source::Source;
 
 const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
@@ -40,39 +40,28 @@ fn sites(input: &[u8]) -> Vec<(String, Option<String>)> {
     survey.findings().sites.iter().map(|site| (site.address.clone(), site.value.clone())).collect()
 }
 
-fn strip(input: &[u8], label: &str, layout: Layout) -> Vec<u8> {
-    let engine = Engine::builder().label(label).layout(layout).proof(Proof::Full).build().unwrap();
-    let source = |bytes: &[u8]| Source::from_bytes(bytes.to_vec()).with_name("a.flac");
-    let cleaned = engine.strip(source(input)).unwrap();
-    assert_eq!(cleaned.report().outcome, Outcome::Stripped, "{:?}", cleaned.report());
-    let mut output = Vec::new();
-    cleaned.payload().unwrap().write_to(&mut output).unwrap();
-    assert_eq!(engine.strip(source(&output)).unwrap().report().outcome, Outcome::Clean);
-    output
-}
-
 #[test]
 fn a_comment_becomes_padding() {
     let input = file(&[comments(&["id=8888", "TITLE=a"]), picture("p", "data")]);
-    let same = strip(&input, "id", Layout::Preserve);
+    let same = stripped_by(&input, "id", Layout::Preserve);
     assert_eq!(same, file(&[comments(&["TITLE=a"]), padding(7), picture("p", "data")]));
-    assert_eq!(strip(&input, "id", Layout::Compact), file(&[comments(&["TITLE=a"]), picture("p", "data")]));
+    assert_eq!(stripped_by(&input, "id", Layout::Compact), file(&[comments(&["TITLE=a"]), picture("p", "data")]));
 }
 
 #[test]
 fn padding_behind_is_taken_in_and_its_flag_follows() {
     let input = file(&[comments(&["id=8888", "TITLE=a"]), padding(100)]);
-    assert_eq!(strip(&input, "id", Layout::Preserve), file(&[comments(&["TITLE=a"]), padding(111)]));
-    assert_eq!(strip(&input, "id", Layout::Compact), file(&[comments(&["TITLE=a"])]));
+    assert_eq!(stripped_by(&input, "id", Layout::Preserve), file(&[comments(&["TITLE=a"]), padding(111)]));
+    assert_eq!(stripped_by(&input, "id", Layout::Compact), file(&[comments(&["TITLE=a"])]));
     let input = file(&[padding(9), comments(&["id=8888"])]);
-    assert_eq!(strip(&input, "id", Layout::Preserve), file(&[padding(9), comments(&[]), padding(7)]));
+    assert_eq!(stripped_by(&input, "id", Layout::Preserve), file(&[padding(9), comments(&[]), padding(7)]));
     // A vendor string may be too short for the header of a block.
     let short = (VORBIS_COMMENT, b"\x02\0\0\0ab\0\0\0\0".to_vec());
     let input = file(std::slice::from_ref(&short));
-    let same = strip(&input, "vorbis:vendor", Layout::Preserve);
+    let same = stripped_by(&input, "vorbis:vendor", Layout::Preserve);
     assert_eq!(same, file(&[(VORBIS_COMMENT, b"\0\0\0\0\0\0\0\0\0\0".to_vec())]));
     let input = file(&[short, padding(3)]);
-    let same = strip(&input, "vorbis:vendor", Layout::Preserve);
+    let same = stripped_by(&input, "vorbis:vendor", Layout::Preserve);
     assert_eq!(same, file(&[(VORBIS_COMMENT, vec![0; 8]), padding(5)]));
 }
 
@@ -85,9 +74,9 @@ fn whole_blocks_go() {
     assert_eq!(addresses, ["flac:PICTURE", "flac:APPLICATION:ATCH", "flac:CUESHEET"]);
     assert_eq!(sites(&input)[0].1.as_deref(), Some("front"));
     assert_eq!(sites(&input)[2].1.as_deref(), Some("catalogue"));
-    let after = strip(&input, "flac:APPLICATION:ATCH", Layout::Preserve);
+    let after = stripped_by(&input, "flac:APPLICATION:ATCH", Layout::Preserve);
     assert_eq!(after, file(&[picture("front", "data"), padding(13), cuesheet]));
-    let after = strip(&input, "flac:CUESHEET", Layout::Compact);
+    let after = stripped_by(&input, "flac:CUESHEET", Layout::Compact);
     assert_eq!(sites(&after).len(), 2);
 }
 
@@ -97,7 +86,7 @@ fn every_block_of_comments_and_every_tag_loses_the_label() {
     let flac = file(&[comments(&["id=888", "a=b"]), padding(5), comments(&["ID=888"])]);
     let input = [&id3[..], &flac].concat();
     for layout in LAYOUTS {
-        let after = strip(&input, "id", layout);
+        let after = stripped_by(&input, "id", layout);
         assert_eq!(sites(&after).iter().filter(|(address, _)| address.ends_with(":a")).count(), 1);
         assert_eq!(sites(&after).len(), 3);
     }
@@ -110,7 +99,7 @@ fn stale_copies_in_padding_go() {
     junk.1.extend_from_slice(b"\0secret");
     let input = file(&[comments(&["id=secret"]), picture("p", "x"), stale, junk]);
     for layout in LAYOUTS {
-        let after = strip(&input, "id", layout);
+        let after = stripped_by(&input, "id", layout);
         assert!(!Needles::new([("id", None, Some("secret"))]).occur_in(&after));
     }
 }
@@ -142,7 +131,7 @@ fn damage_is_told() {
     let mut input = file(&[comments(&["id=7", "a=b"])]);
     input[4 + HEADER + 34] &= !0x80;
     for layout in LAYOUTS {
-        assert_eq!(sites(&strip(&input, "id", layout)).len(), 2);
+        assert_eq!(sites(&stripped_by(&input, "id", layout)).len(), 2);
     }
 }
 

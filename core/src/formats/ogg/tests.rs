@@ -1,10 +1,7 @@
 use super::page::{HEADER, Page, seal};
 use super::*;
-use crate::engine::Engine;
+use crate::formats::trial::stripped_by;
 use crate::needles::Needles;
-use crate::report::Outcome;
-use crate::scan::Proof;
-use crate::source::Source;
 
 const LAYOUTS: [Layout; 2] = [Layout::Preserve, Layout::Compact];
 
@@ -91,22 +88,11 @@ fn pages(input: &[u8]) -> Vec<Page> {
     pages
 }
 
-fn strip(input: &[u8], label: &str, layout: Layout) -> Vec<u8> {
-    let engine = Engine::builder().label(label).layout(layout).proof(Proof::Full).build().unwrap();
-    let source = |bytes: &[u8]| Source::from_bytes(bytes.to_vec()).with_name("a.ogg");
-    let cleaned = engine.strip(source(input)).unwrap();
-    assert_eq!(cleaned.report().outcome, Outcome::Stripped, "{:?}", cleaned.report());
-    let mut output = Vec::new();
-    cleaned.payload().unwrap().write_to(&mut output).unwrap();
-    assert_eq!(engine.strip(source(&output)).unwrap().report().outcome, Outcome::Clean);
-    output
-}
-
 #[test]
 fn a_comment_leaves_zeros_or_a_shorter_page() {
     let input = vorbis(7, &["id=8888", "TITLE=a"], 0);
-    assert_eq!(strip(&input, "id", Layout::Preserve), vorbis(7, &["TITLE=a"], 11));
-    assert_eq!(strip(&input, "id", Layout::Compact), vorbis(7, &["TITLE=a"], 0));
+    assert_eq!(stripped_by(&input, "id", Layout::Preserve), vorbis(7, &["TITLE=a"], 11));
+    assert_eq!(stripped_by(&input, "id", Layout::Compact), vorbis(7, &["TITLE=a"], 0));
 }
 
 #[test]
@@ -117,14 +103,14 @@ fn a_long_packet_keeps_its_pages() {
     assert!(count > 5);
     for layout in LAYOUTS {
         for label in ["id", "long"] {
-            let after = strip(&input, label, layout);
+            let after = stripped_by(&input, label, layout);
             assert_eq!(pages(&after).len(), count, "{label} {layout:?}");
             assert_eq!(after.len() == input.len(), layout == Layout::Preserve);
             assert_eq!(sites(&after).len(), 3);
             assert!(after.ends_with(&b"audio".repeat(90)));
         }
     }
-    assert!(strip(&input, "long", Layout::Compact).len() < 4000);
+    assert!(stripped_by(&input, "long", Layout::Compact).len() < 4000);
 }
 
 #[test]
@@ -150,8 +136,8 @@ fn every_stream_of_chained_and_multiplexed_files_loses_the_label() {
     };
     let input = file(&["ID=8888", "a=b"]);
     assert_eq!(sites(&input).len(), 12);
-    assert_eq!(strip(&input, "id", Layout::Compact), file(&["a=b"]));
-    assert_eq!(strip(&input, "id", Layout::Preserve).len(), input.len());
+    assert_eq!(stripped_by(&input, "id", Layout::Compact), file(&["a=b"]));
+    assert_eq!(stripped_by(&input, "id", Layout::Preserve).len(), input.len());
 }
 
 #[test]
@@ -171,8 +157,8 @@ fn blocks_of_flac_know_their_length() {
     let input = file(&["id=8888", "a=b"]);
     let addresses: Vec<_> = sites(&input).into_iter().map(|(address, _)| address).collect();
     assert_eq!(addresses, ["vorbis:vendor", "vorbis:id", "vorbis:a", "flac:PICTURE"]);
-    assert_eq!(strip(&input, "id", Layout::Compact), file(&["a=b"]));
-    let same = strip(&input, "id", Layout::Preserve);
+    assert_eq!(stripped_by(&input, "id", Layout::Compact), file(&["a=b"]));
+    let same = stripped_by(&input, "id", Layout::Preserve);
     assert_eq!(same.len(), input.len());
     let limits = Limits::default();
     let survey = Ogg.survey(&input, &limits).unwrap();
@@ -211,7 +197,7 @@ fn what_is_no_page_is_searched() {
     let first = pages(&parts)[0].body.end;
     let input = [&parts[..first], b"junk OggS a secret", &parts[first..], b"a secret trailer"].concat();
     for layout in LAYOUTS {
-        let after = strip(&input, "id", layout);
+        let after = stripped_by(&input, "id", layout);
         assert!(!Needles::new([("id", None, Some("a secret"))]).occur_in(&after));
         assert!(after.ends_with(b" trailer"));
     }
@@ -221,7 +207,7 @@ fn what_is_no_page_is_searched() {
 fn an_index_of_bytes_keeps_the_length() {
     let skeleton = stream(1, &[(b"fishead\0".to_vec(), true), (b"index\0".to_vec(), true)]);
     let input = [skeleton, vorbis(7, &["id=8888"], 0)].concat();
-    assert_eq!(strip(&input, "id", Layout::Compact).len(), input.len());
+    assert_eq!(stripped_by(&input, "id", Layout::Compact).len(), input.len());
 }
 
 #[test]
@@ -247,6 +233,6 @@ fn a_damaged_page_does_not_swallow_the_next() {
     let input = [damaged, good].concat();
     assert_eq!(sites(&input).len(), 3);
     for layout in LAYOUTS {
-        assert_eq!(sites(&strip(&input, "id", layout)).len(), 2);
+        assert_eq!(sites(&stripped_by(&input, "id", layout)).len(), 2);
     }
 }
