@@ -59,6 +59,11 @@ impl Chunk {
         self.start()..self.end
     }
 
+    /// Whether data of odd length lack their padding: where the next chunk begins is a guess then.
+    pub(crate) fn is_unpadded(&self) -> bool {
+        self.data.len() % 2 == 1 && self.end == self.data.end
+    }
+
     /// The identifier as text.
     pub(crate) fn name(&self) -> String {
         self.id.iter().copied().map(char::from).collect::<String>().trim_end().to_owned()

@@ -318,7 +318,18 @@ impl<'a> Tags<'a> {
             let moved = |edit: Edit| Edit { range: base + edit.range.start..base + edit.range.end, ..edit };
             edits.extend(own.into_iter().map(moved));
         }
-        edits.extend(self.gaps.iter().flat_map(|gap| stale(self.input, gap, removal)));
+        // Zeros are stepped over between tags only, not at the start of a file or before the audio.
+        let leads = |range: &Range<usize>| range.end <= self.audio.start;
+        let cut = |range: &Range<usize>| Edit::delete(range.start as u64..range.end as u64);
+        let mut leading = self.blocks.iter().map(|block| &block.range).filter(|range| leads(range));
+        let is_lead_cut = leading.any(|range| edits.contains(&cut(range)));
+        for gap in &self.gaps {
+            if is_lead_cut && leads(gap) {
+                edits.push(cut(gap));
+            } else {
+                edits.extend(stale(self.input, gap, removal));
+            }
+        }
         Ok((edits, left))
     }
 

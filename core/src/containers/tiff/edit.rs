@@ -186,7 +186,7 @@ impl Tiff {
         extents
     }
 
-    /// Bars the sites of directories that overlap another directory or image data: they cannot change alone.
+    /// Bars the sites of directories that overlap another directory, a value or image data: they cannot change alone.
     pub(super) fn bar_overlapping(&mut self) {
         let owned =
             self.directories.iter().enumerate().map(|(index, directory)| (directory.range.clone(), Some(index)));
@@ -209,6 +209,10 @@ impl Tiff {
             if furthest.is_none_or(|(end, _)| range.end > end) {
                 furthest = Some((range.end, owner));
             }
+        }
+        let values = union(self.extents(|_, slot| slot.is_some()));
+        for (directory, barred) in self.directories.iter().zip(&mut barred) {
+            *barred |= subtract(&directory.range, &values).next() != Some(directory.range.clone());
         }
         for (site, owner) in self.sites.iter_mut().zip(&self.owners) {
             let Some((directory, slot)) = *owner else { continue };

@@ -93,6 +93,17 @@ fn every_block_of_comments_and_every_tag_loses_the_label() {
 }
 
 #[test]
+fn zeros_between_tags_go_with_a_tag() {
+    let tag = |key: &[u8], value: &[u8]| [b"ID3\x03\0\0\0\0\0\x11TXXX\0\0\0\x07\0\0\0", key, b"\0", value].concat();
+    let flac = file(&[comments(&["a=b"])]);
+    let input = [&tag(b"id", b"888"), &[0; 40][..], &tag(b"no", b"999"), &flac].concat();
+    for (label, kept) in [("id", &tag(b"no", b"999")), ("no", &tag(b"id", b"888"))] {
+        assert_eq!(stripped_by(&input, label, Layout::Compact), [&kept[..], &flac].concat());
+        assert_eq!(stripped_by(&input, label, Layout::Preserve).len(), input.len());
+    }
+}
+
+#[test]
 fn stale_copies_in_padding_go() {
     let stale = (PADDING, b"\0\0secret\0\0".to_vec());
     let mut junk = comments(&["a=b"]);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{AreaKind, Body, Flavour, Held, Part, Surveyed};
 use crate::containers::Carrier;
 use crate::containers::nested::{growth, rewrite};
-use crate::containers::riff::{HEADER, Order, filler};
+use crate::containers::riff::{Chunk, HEADER, Order, filler};
 use crate::containers::slack::{blank, is_foreign};
 use crate::error::{ErrorKind, Result};
 use crate::needles::Needles;
@@ -60,13 +60,19 @@ impl Surveyed<'_> {
     }
 
     /// The layout in which a chunk may be edited: what stands in a list within, or before media that are addressed by
-    /// offsets, keeps its length, and so does what is cut off, or longer than what holds it.
+    /// offsets, keeps its length, and so does what is cut off, longer than what holds it, or among chunks that lack padding.
     fn layout_at(&self, part: &Part<'_>, layout: Layout) -> Layout {
         let is_last = part.form.is_none_or(|form| form + 1 == self.forms.len());
         let moves_media = self.flavour == Flavour::Avi && (!is_last || part.chunk.start() < self.media_end);
         let is_inner = part.form.is_none() && self.forms.last().is_some_and(|form| part.chunk.start() < form.end);
         let is_overrun = self.forms.iter().any(|form| form.is_overrun);
-        if moves_media || is_inner || is_overrun || part.chunk.is_cut { Layout::Preserve } else { layout }
+        // Where padding lacks, a chunk is found by what it follows, and by what follows it.
+        let is_unpadded = self.forms.iter().flat_map(|form| form.chunks.iter().rev().skip(1)).any(Chunk::is_unpadded);
+        if moves_media || is_inner || is_overrun || is_unpadded || part.chunk.is_cut {
+            Layout::Preserve
+        } else {
+            layout
+        }
     }
 
     /// The edits of one part, and whether its chunk is none of its kind any more. Nothing where there is no room.

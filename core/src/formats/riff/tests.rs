@@ -282,6 +282,18 @@ fn chunks_of_aiff_are_big_endian() {
     }
 }
 
+#[test]
+fn nothing_moves_where_padding_lacks() {
+    // The chunk of odd length lacks its padding, and the last one is cut off: what moves beside it is not found again.
+    let whole = aiff(&[(b"AUTH", b"hidden"), (b"COMT", b"\0\0\0"), (b"NAME", b"a name"), (b"(c) ", b"kept")]);
+    let padding = memchr::memmem::find(&whole, b"NAME").unwrap() - 1;
+    let bytes = [&whole[..padding], &whole[padding + 1..whole.len() - 1]].concat();
+    assert_eq!(addresses(&bytes, "aiff"), ["aiff:AUTH", "aiff:NAME", "aiff:(c)"]);
+    let (report, output) = strip(&bytes, &["aiff:AUTH", "aiff:NAME"], Layout::Compact);
+    assert_eq!((report.outcome, output.len()), (Outcome::Stripped, bytes.len()));
+    assert_eq!(sites(&output, "aiff")[0].value.as_deref(), Some("kep"));
+}
+
 fn tag(frames: &[u8]) -> Vec<u8> {
     let size = frames.len() as u8 + 10;
     [&b"ID3\x03\0\0\0\0\0"[..], &[size], frames, &[0; 10]].concat()
