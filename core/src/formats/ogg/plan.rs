@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use memchr::memmem;
 
 use super::page::{self, HEADER, MAGIC, Page};
 use super::stream::{Packet, Piece};
@@ -48,8 +49,12 @@ pub(super) fn edits(survey: &Surveyed<'_>, removal: &Removal<'_>, layout: Layout
             edits.push(Edit::replace(range.start as u64..range.end as u64, bytes));
         }
     }
-    // What the file is recognised by stays.
-    let gaps = survey.walk.gaps.iter().map(|gap| gap.start.max(MAGIC.len())..gap.end.max(MAGIC.len()));
+    // What looks like a page stays: readers know the page before by it, and it might become one.
+    let gaps = survey.walk.gaps.iter().map(|gap| {
+        let bytes = survey.input.get(gap.clone()).unwrap_or_default();
+        let start = if bytes.starts_with(MAGIC) { MAGIC.len() } else { 0 };
+        gap.start + start..memmem::find(bytes, b"OggS\0").map_or(gap.end, |at| gap.start + at.max(start))
+    });
     edits.extend(gaps.flat_map(|gap| stale(survey.input, &gap, removal)));
     Ok((edits, left))
 }
