@@ -162,6 +162,11 @@ fn arrow() {
 }
 
 #[test]
+fn archives_of_numpy() {
+    check("npz", What::Label("zip:comment"));
+}
+
+#[test]
 fn safetensors() {
     check("safetensors", What::Label(KEY));
 }

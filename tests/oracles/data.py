@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,16 @@ def write_safetensors(folder, key, value):
     save_file({}, folder / "none.safetensors", {key: value, "modelspec.title": "t"})
 
 
+def write_npz(folder, key, value):
+    arrays = {"a": np.arange(12, dtype=np.float32).reshape(3, 4), "names": np.array(["x", "yy"])}
+    for count in range(3):
+        for squeeze in (np.savez, np.savez_compressed):
+            path = folder / f"{squeeze.__name__}{count}.npz"
+            squeeze(path, *[np.full(count, 7)] * count, **arrays)
+            with zipfile.ZipFile(path, "a") as archive:
+                archive.comment = f"{key}={value}".encode()
+
+
 def write_gguf(folder, key, value):
     import gguf
     for alignment in (None, 8, 64):
@@ -283,7 +294,7 @@ def write_sealed(folder, key, value):
             writer.write_table(full)
 
 
-WRITERS = {"sealed": write_sealed, "hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "orc": write_orc, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "gguf": write_gguf}
+WRITERS = {"sealed": write_sealed, "hdf5": write_hdf5, "dicom": write_dicom, "netcdf": write_netcdf, "avro": write_avro, "orc": write_orc, "parquet": write_parquet, "arrow": write_arrow, "safetensors": write_safetensors, "npz": write_npz, "gguf": write_gguf}
 
 
 def write(kind, folder, key, value):
@@ -389,6 +400,13 @@ def open_safetensors(path):
         return {"labels": pairs(opened.metadata()), "content": digest(*seen)}
 
 
+def open_npz(path):
+    with zipfile.ZipFile(path) as archive, np.load(path) as opened:
+        comment = archive.comment.decode().strip()
+        seen = [part for name in opened.files for part in (name, opened[name].dtype, opened[name].tobytes())]
+    return {"labels": [["comment", comment]] if comment else [], "content": digest(*seen)}
+
+
 def open_gguf(path):
     import gguf
     reader = gguf.GGUFReader(path)
@@ -439,4 +457,4 @@ def open_hdf5(path):
 
 
 OPENERS = {"h5": open_hdf5, "nc4": open_hdf5, "dcm": open_dicom, "nc": open_netcdf, "avro": open_avro, "orc": open_orc, "parquet": open_parquet, "arrow": open_arrow, "arrows": open_arrow, "feather": open_arrow,
-           "safetensors": open_safetensors, "gguf": open_gguf}
+           "safetensors": open_safetensors, "npz": open_npz, "gguf": open_gguf}

@@ -74,6 +74,9 @@ pub fn list(source: &Source, limits: &Limits) -> Result<Listing> {
     with_path(source, || {
         source.settle(limits, |source| {
             let format = format_of(&source)?;
+            if format.strides() {
+                source.expect_strides();
+            }
             let budget = Reach::budget(limits, Inside::Report);
             let reach = Reach::new(limits, Inside::Report, &budget);
             let survey = reach.survey(format, source.bytes()).map_err(|error| error.in_format(format.name()))?;
@@ -149,6 +152,9 @@ impl Engine {
 
     fn strip_format(&self, format: &dyn Format, source: Source) -> Result<Cleaned> {
         let origin = source.clone();
+        if format.strides() && self.proof == Proof::Structural {
+            source.expect_strides();
+        }
         let budget = Reach::budget(&self.limits, self.inside);
         let reach = Reach::new(&self.limits, self.inside, &budget);
         let survey = reach.survey(format, origin.bytes())?;

@@ -72,6 +72,11 @@ pub trait Format: Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether labels, and what leads to them, stand in few places between long media. Default false.
+    fn strides(&self) -> bool {
+        false
+    }
+
     /// Finds every site and guard of `input`.
     ///
     /// # Errors

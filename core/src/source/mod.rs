@@ -7,6 +7,7 @@ use std::io::Read;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ use remote::Sparse;
 /// Reading wins for small files because a map pays for a page fault per touched page and for the unmapping, and pays
 /// again when threads share the address space. Measured by `benches/source.rs`.
 pub const MAP_FROM: u64 = 512 << 10;
+
+/// Of a map this long, what a format does not look at is worth not being read ahead.
+const STRIDES_FROM: u64 = 64 << 20;
 
 /// Most bytes that one [`Source::read`] of a local file answers.
 pub const PIECE: usize = 128 << 10;
@@ -49,6 +53,8 @@ struct Inner {
     file: Option<OpenFile>,
     /// Where the bytes came from, if not from a local file.
     origin: Option<Arc<dyn ReadAt>>,
+    /// Whether views are touched in few places, far apart.
+    strides: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -94,11 +100,15 @@ impl Identity {
 
 impl Source {
     fn new(data: Data, file: Option<OpenFile>) -> Self {
-        Self { inner: Arc::new(Inner { data, file, origin: None }), name: None, attached: Arc::default() }
+        Self::of_inner(Inner { data, file, origin: None, strides: AtomicBool::new(false) })
     }
 
     fn from_origin(data: Data, file: Option<OpenFile>, origin: Arc<dyn ReadAt>) -> Self {
-        Self { inner: Arc::new(Inner { data, file, origin: Some(origin) }), name: None, attached: Arc::default() }
+        Self::of_inner(Inner { data, file, origin: Some(origin), strides: AtomicBool::new(false) })
+    }
+
+    fn of_inner(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), name: None, attached: Arc::default() }
     }
 
     /// Bytes that are read by ranges, as they are needed: an object in a store.
@@ -281,10 +291,28 @@ impl Source {
         Ok(())
     }
 
+    /// Asks the system not to read ahead where a large map, and views of it, are touched: only few places far apart are.
+    pub(crate) fn expect_strides(&self) {
+        if let Data::Mapped(map) = &self.inner.data
+            && self.len() >= STRIDES_FROM
+        {
+            self.inner.strides.store(true, Ordering::Relaxed);
+            #[cfg(unix)]
+            advise_strides(|advice| map.advise(advice));
+        }
+    }
+
     /// A private copy to patch: of a mapped file a copy-on-write map, which shares every page that stays untouched.
     pub(crate) fn private_view(&self) -> Result<View> {
         match (&self.inner.data, &self.inner.file) {
-            (Data::Mapped(data), Some(open)) => map(&open.file, data.len() as u64, Access::Private),
+            (Data::Mapped(data), Some(open)) => {
+                let view = map(&open.file, data.len() as u64, Access::Private)?;
+                #[cfg(unix)]
+                if let (View::Private(map), true) = (&view, self.inner.strides.load(Ordering::Relaxed)) {
+                    advise_strides(|advice| map.advise(advice));
+                }
+                Ok(view)
+            }
             (Data::Sparse(sparse), _) => Ok(View::Sparse(sparse.copy()?)),
             _ => Ok(View::Owned(self.bytes().to_vec())),
         }
@@ -348,6 +376,12 @@ impl Deref for View {
             Self::Sparse(copy) => copy.bytes(),
         }
     }
+}
+
+/// Only speed depends on the advice, so that it does not matter whether the system takes it.
+#[cfg(unix)]
+fn advise_strides(advise: impl FnOnce(memmap2::Advice) -> std::io::Result<()>) {
+    let _ = advise(memmap2::Advice::Random);
 }
 
 /// Reads the bytes of `range` at their offset.

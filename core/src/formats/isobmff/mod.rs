@@ -67,6 +67,10 @@ impl Format for IsoBmff {
         }
     }
 
+    fn strides(&self) -> bool {
+        true
+    }
+
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
         survey(input, limits)
     }

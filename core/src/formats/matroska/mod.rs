@@ -55,6 +55,10 @@ impl Format for Matroska {
         walk::is_start(input)
     }
 
+    fn strides(&self) -> bool {
+        true
+    }
+
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
         if !self.sniff(input) {
             return Err(Error::malformed(0, "no header of a Matroska document"));

@@ -223,11 +223,13 @@ impl Surveyed<'_> {
         (new != flags).then(|| Edit::replace(at as u64..at as u64 + 1, vec![new]))
     }
 
-    /// Stale copies in filler and behind the end.
+    /// Stale copies in filler and behind the end. There readers step over zeros to further chunks, so that others fill it.
     fn stale(&self, needles: &Needles) -> Vec<Edit> {
+        let end = self.forms.last().map_or(0, |form| form.end);
         let slack = self.areas.iter().filter(|area| area.kind == AreaKind::Slack);
         let bytes = slack.map(|area| (area.range.start, self.bytes(area.range.clone())));
-        bytes.filter(|(_, bytes)| !is_foreign(bytes)).flat_map(|(start, bytes)| blank(start, bytes, needles)).collect()
+        let edits = bytes.filter(|(_, bytes)| !is_foreign(bytes)).flat_map(|(at, bytes)| blank(at, bytes, needles));
+        edits.map(|edit| if edit.range.start < end as u64 { edit } else { Edit::fill(edit.range, 0xFF) }).collect()
     }
 }
 

@@ -138,6 +138,15 @@ fn labels_behind_the_end_are_found_and_rubbish_is_cleared() {
 }
 
 #[test]
+fn rubbish_that_is_cleared_uncovers_nothing() {
+    let info = list(b"INFO", &[chunk(b"IZZZ", b"a hidden label")]);
+    let bytes = [wave(&[info.clone(), sound()]), b"a hidden label  ".to_vec(), info].concat();
+    assert_eq!(addresses(&bytes, "wav"), ["riff:IZZZ"]);
+    let (report, after) = strip(&bytes, &["IZZZ"], Layout::Preserve);
+    assert_eq!((report.outcome, addresses(&after, "wav").len()), (Outcome::Stripped, 0));
+}
+
+#[test]
 fn a_form_that_is_shorter_than_its_chunks_keeps_its_length() {
     let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden!"), chunk(b"ICMT", b"said")]);
     let mut bytes = wave(&[sound(), info]);
