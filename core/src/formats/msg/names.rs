@@ -131,7 +131,8 @@ impl Names {
     }
 
     fn substitute(&self, name: &Name, taken: &mut HashSet<String>) -> Option<Vec<Edit>> {
-        let old = crc(self.strings.get(name.range.clone())?);
+        // Half a letter too much cannot be written again.
+        let old = crc(self.strings.get(name.range.clone()).filter(|name| name.len().is_multiple_of(2))?);
         let filler = "_".repeat((name.range.len() / 2).checked_sub(1)?);
         let bucket = |crc: u32| 0x1000 + (crc ^ name.space) % BUCKETS;
         let (new, bytes) = UNUSED.filter_map(char::from_u32).find_map(|last| {
@@ -175,6 +176,18 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_odd_length_has_no_substitute() {
+        let strings = "id_of".encode_utf16().flat_map(u16::to_le_bytes).chain([7]).collect();
+        let mut names = Names { strings, ..Names::default() };
+        for (len, count) in [(10, 1), (11, 0)] {
+            let name =
+                Name { id: 0x8000, text: "id_of".into(), is_header: false, range: 0..len, barrier: None, space: 0 };
+            names.list = vec![name];
+            assert_eq!(names.give_up(&[0]).len(), count, "{len}");
+        }
+    }
 
     #[test]
     fn names_hash_as_mapi_hashes_them() {
