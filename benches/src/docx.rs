@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
+use crate::png::picture;
 use crate::{KEY, Random, VALUE};
 
 const XML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n";
@@ -13,11 +14,11 @@ const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
 const GUID: &str = "03ef5274-90b8-4b3f-8a76-b4c36a43e904";
 
 /// A docx of about `len` bytes: text, a picture of noise, custom properties, a sensitivity label.
-pub fn docx(len: usize) -> Vec<u8> {
-    let mut random = Random(11);
+pub fn docx(len: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
     let paragraphs: Vec<String> =
         (0..40).map(|_| format!("<w:p><w:r><w:t>{}</w:t></w:r></w:p>", random.words(60))).collect();
-    let picture = random.bytes(len.saturating_sub(9000).max(64));
+    let picture = picture(len.saturating_sub(9000), &mut random, &[]);
     let parts: [(&str, Vec<u8>); 8] = [
         ("[Content_Types].xml", content_types()),
         ("_rels/.rels", relationships()),

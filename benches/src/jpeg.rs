@@ -2,27 +2,71 @@
 
 use crate::{Random, xmp};
 
-/// A JPEG of about `len` bytes with EXIF, XMP, IPTC and a comment. The coded data are noise, which nobody decodes.
-pub fn jpeg(len: usize) -> Vec<u8> {
-    let mut file = vec![0xFF, 0xD8];
-    segment(&mut file, 0xE0, b"JFIF\0\x01\x01\0\0\x48\0\x48\0\0");
-    segment(&mut file, 0xE1, &[b"Exif\0\0".as_slice(), &exif()].concat());
-    segment(&mut file, 0xE1, &[b"http://ns.adobe.com/xap/1.0/\0".as_slice(), xmp().as_bytes()].concat());
-    segment(&mut file, 0xED, &photoshop());
-    segment(&mut file, 0xFE, b"A paper about a bridge");
-    segment(&mut file, 0xDB, &[[0].as_slice(), &[1; 64]].concat());
-    segment(&mut file, 0xC0, &[8, 4, 0, 4, 0, 1, 1, 0x11, 0]);
-    for class in [0x00, 0x10] {
-        let mut table = vec![class, 1];
-        table.extend([0; 15]);
-        table.push(0);
-        segment(&mut file, 0xC4, &table);
+/// A grey JPEG of about `len` bytes with EXIF, XMP, IPTC and a comment; its pixels are noise.
+pub fn jpeg(len: usize, seed: u64) -> Vec<u8> {
+    let mut texts = Vec::new();
+    segment(&mut texts, 0xE1, &[b"Exif\0\0".as_slice(), &exif()].concat());
+    segment(&mut texts, 0xE1, &[b"http://ns.adobe.com/xap/1.0/\0".as_slice(), xmp().as_bytes()].concat());
+    segment(&mut texts, 0xED, &photoshop());
+    segment(&mut texts, 0xFE, b"A paper about a bridge");
+    picture(len.saturating_sub(texts.len()), &mut Random(seed), &texts).bytes
+}
+
+/// A JPEG and its size in pixels.
+pub(crate) struct Picture {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+/// A grey JPEG of about `len` bytes and of `texts`, which are segments.
+pub(crate) fn picture(len: usize, random: &mut Random, texts: &[u8]) -> Picture {
+    let blocks = (len * 8 / BLOCK_BITS).max(1);
+    let columns = blocks.isqrt();
+    let rows = blocks / columns;
+    let (width, height) = (columns * 8, rows * 8);
+    let [high, wide] = [height, width].map(|side| (side as u16).to_be_bytes());
+
+    let mut bytes = vec![0xFF, 0xD8];
+    segment(&mut bytes, 0xE0, b"JFIF\0\x01\x01\0\0\x48\0\x48\0\0");
+    bytes.extend(texts);
+    segment(&mut bytes, 0xDB, &[[0].as_slice(), &[16; 64]].concat());
+    segment(&mut bytes, 0xC0, &[&[8][..], &high, &wide, &[1, 1, 0x11, 0]].concat());
+    // Lengths and symbols of the codes: `0` for an equal mean, and `0` for a coefficient of four bits.
+    segment(&mut bytes, 0xC4, &[[0x00, 1].as_slice(), &[0; 15], &[0]].concat());
+    segment(&mut bytes, 0xC4, &[[0x10, 1].as_slice(), &[0; 15], &[4]].concat());
+    segment(&mut bytes, 0xDA, &[1, 1, 0, 0, 63, 0]);
+    scan(&mut bytes, columns * rows, random);
+    bytes.extend([0xFF, 0xD9]);
+    Picture { bytes, width, height }
+}
+
+/// One bit for the mean, and five for each coefficient.
+const BLOCK_BITS: usize = 1 + 63 * 5;
+
+/// The coded blocks. No byte of them is 0xFF, as no five bits are all ones.
+fn scan(file: &mut Vec<u8>, blocks: usize, random: &mut Random) {
+    let (mut bits, mut count) = (0_u64, 0);
+    let mut put = |value: u64, len: u32| {
+        bits = bits << len | value;
+        count += len;
+        while count >= 8 {
+            count -= 8;
+            file.push((bits >> count) as u8);
+        }
+    };
+    for _ in 0..blocks {
+        put(0, 1);
+        for _ in 0..7 {
+            let noise = random.next();
+            // Nine coefficients, each `0` and four bits of noise.
+            for place in 0..9 {
+                put(noise >> (place * 5) & 0xF, 5);
+            }
+        }
     }
-    segment(&mut file, 0xDA, &[1, 1, 0, 0, 63, 0]);
-    let coded = len.saturating_sub(file.len() + 2).max(64);
-    file.extend(Random(5).bytes(coded).into_iter().map(|byte| if byte == 0xFF { 0xFE } else { byte }));
-    file.extend([0xFF, 0xD9]);
-    file
+    // What is left of the last byte is ones.
+    put(0x7F, 7);
 }
 
 fn segment(file: &mut Vec<u8>, marker: u8, data: &[u8]) {

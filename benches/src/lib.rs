@@ -9,7 +9,7 @@ mod png;
 
 pub use docx::docx;
 pub use jpeg::jpeg;
-pub use pdf::pdf;
+pub use pdf::{packed_pdf, pdf};
 pub use png::png;
 
 /// The key of the label in every generated file.
@@ -33,18 +33,24 @@ pub struct Sample {
 pub fn samples() -> Vec<Sample> {
     let sample = |name, file, bytes| Sample { name, file, bytes };
     vec![
-        sample("docx 40 KiB", "small.docx", docx(40 << 10)),
-        sample("docx 5 MiB", "large.docx", docx(5 << 20)),
-        sample("pdf 100 KiB", "one.pdf", pdf(100 << 10)),
-        sample("jpeg 150 KiB", "small.jpg", jpeg(150 << 10)),
-        sample("jpeg 8 MiB", "large.jpg", jpeg(8 << 20)),
-        sample("png 100 KiB", "one.png", png(100 << 10)),
+        sample("docx 40 KiB", "small.docx", docx(40 << 10, 11)),
+        sample("docx 5 MiB", "large.docx", docx(5 << 20, 11)),
+        sample("pdf 100 KiB", "one.pdf", pdf(100 << 10, 7)),
+        sample("jpeg 150 KiB", "small.jpg", jpeg(150 << 10, 5)),
+        sample("jpeg 8 MiB", "large.jpg", jpeg(8 << 20, 5)),
+        sample("png 100 KiB", "one.png", png(100 << 10, 3)),
     ]
 }
 
 /// Small files, by format name and extension, as seeds for fuzzing.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    vec![("ooxml.docx", docx(0)), ("pdf.pdf", pdf(0)), ("jpeg.jpg", jpeg(0)), ("png.png", png(0))]
+    vec![
+        ("ooxml.docx", docx(0, 11)),
+        ("pdf.pdf", pdf(0, 7)),
+        ("pdf.packed.pdf", packed_pdf(0, 7)),
+        ("jpeg.jpg", jpeg(0, 5)),
+        ("png.png", png(0, 3)),
+    ]
 }
 
 /// A generator whose numbers depend on its seed alone (`SplitMix64`).
@@ -102,10 +108,10 @@ mod tests {
 
     #[test]
     fn sizes_are_as_asked() {
-        for (bytes, want) in [(docx(1 << 20), 1 << 20), (pdf(1 << 20), 1 << 20), (jpeg(1 << 20), 1 << 20)] {
+        for (bytes, want) in [(docx(1 << 20, 11), 1 << 20), (pdf(1 << 20, 7), 1 << 20), (jpeg(1 << 20, 5), 1 << 20)] {
             assert!(bytes.len().abs_diff(want) < want / 20, "{} for {want}", bytes.len());
         }
-        assert!(png(1 << 20).len().abs_diff(1 << 20) < 1 << 16);
+        assert!(png(1 << 20, 3).len().abs_diff(1 << 20) < 1 << 16);
     }
 
     #[test]

@@ -1,9 +1,18 @@
 //! The arguments. Help, man page and completions come from these definitions.
 
+mod input;
+mod pipe;
+mod repair;
+
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+
+pub(crate) use self::input::Selection;
+pub(crate) use self::pipe::Pipe;
+pub(crate) use self::repair::{RECOVER_EXAMPLES, Recover, UNDO_EXAMPLES, Undo};
 
 /// How the command ends, for help and man page.
 pub(crate) const EXIT_STATUS: &str = "\
@@ -11,6 +20,18 @@ pub(crate) const EXIT_STATUS: &str = "\
 1    some file is not: partial, refused, unsupported or failed
 2    the command line, a label or a label file is wrong; nothing was touched
 130  interrupted; the files in hand were finished";
+
+/// How `pipe` ends.
+pub(crate) const EXIT_STATUS_OF_PIPE: &str = "\
+0    the requests ended, and each was answered, whatever the answer
+1    answers could not be written
+2    the command line is wrong
+130  interrupted; the requests in hand were answered";
+
+/// Examples of `pipe`.
+pub(crate) const PIPE_EXAMPLES: &str = r#"echo '{"id": 1, "path": "a.docx", "rules": ["@msip"], "to": "out/a.docx"}' | unlabel pipe
+echo '{"id": 2, "path": "a.docx", "labels": {"id": "8888"}, "in_place": true}' | unlabel pipe
+echo '{"id": 3, "path": "a.docx", "op": "list"}' | unlabel pipe"#;
 
 /// Examples of `list`.
 pub(crate) const LIST_EXAMPLES: &str = "\
@@ -28,7 +49,13 @@ unlabel strip --all --keep owner --in-place *.pdf     every custom label but one
 unlabel strip -l exif:Artist --to - - <a.jpg >b.jpg   a field of the format, as a filter
 unlabel strip -l id --to s3://clean/in/ documents     to a bucket; also swift:// oss:// cos:// https://
 unlabel strip -l id --in-place s3://bucket/a.docx     an object of a store
-unlabel strip -l id --dry-run documents               what would go";
+unlabel strip -l id --in-place --write patch videos   only the few bytes that change are written
+unlabel strip -l id --in-place --sync batch documents many small files, synced together
+unlabel strip -l id --in-place --undo-dir ~/undo documents   what `unlabel undo` needs is kept
+unlabel strip -l id --dry-run documents               what would go
+unlabel strip -l id --to out --resume run.jsonl big   recorded; after a kill the same again goes on
+find . -name '*.docx' -print0 | unlabel strip -l id --in-place --files0-from -
+unlabel strip -l id - <a.jpg >b.jpg                   as a filter";
 
 /// Examples of `request`.
 pub(crate) const REQUEST_EXAMPLES: &str = "\
@@ -52,8 +79,11 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List(List),
-    Strip(Strip),
+    Strip(Box<Strip>),
     Request(Request),
+    Pipe(Pipe),
+    Recover(Recover),
+    Undo(Undo),
     #[command(hide = true)]
     Generate(Generate),
 }
@@ -64,6 +94,9 @@ impl Command {
             Self::List(_) => "list",
             Self::Strip(_) => "strip",
             Self::Request(_) => "request",
+            Self::Pipe(_) => "pipe",
+            Self::Recover(_) => "recover",
+            Self::Undo(_) => "undo",
             Self::Generate(_) => "generate",
         }
     }
@@ -82,8 +115,16 @@ pub(crate) struct List {
     /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` are objects, or, with a KEY
     /// that is empty or ends in `/`, all objects under it; `https://…` is a file. Credentials come from the
     /// environment and the profiles of the vendors' own tools, never from the URL.
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
+    #[arg(
+        required_unless_present_any = ["files_from", "files0_from"],
+        value_name = "PATH",
+        value_hint = ValueHint::AnyPath,
+        help_heading = "Input"
+    )]
     pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 
     /// Show the format's own fields (standard) and what programs keep for themselves (bookkeeping) too
     #[arg(long, help_heading = "Output")]
@@ -109,7 +150,7 @@ pub(crate) struct List {
 /// A KEY is a custom label's key in any carrier of the file (`id`), one field by the address that `unlabel list`
 /// prints (`exif:ImageDescription`), a glob (`proj*`), a regular expression (`/^x-/`), or a product's family
 /// (`@msip`, `@titus`, `@boldon-james`). A label that is not there is a success.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(after_long_help = format!("{}\n\n{}", section("Examples", STRIP_EXAMPLES), section("Exit status", EXIT_STATUS)))]
 #[command(after_help = "Use --help for examples, exit status and more on each option.")]
@@ -119,8 +160,16 @@ pub(crate) struct Strip {
     /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` are objects, or, with a KEY
     /// that is empty or ends in `/`, all objects under it; `https://…` is a file. Credentials come from the
     /// environment and the profiles of the vendors' own tools, never from the URL.
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, help_heading = "Input")]
+    #[arg(
+        required_unless_present_any = ["files_from", "files0_from"],
+        value_name = "PATH",
+        value_hint = ValueHint::AnyPath,
+        help_heading = "Input"
+    )]
     pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 
     /// Remove this label; with =VALUE, only where the value is that
     ///
@@ -151,7 +200,8 @@ pub(crate) struct Strip {
     /// Write results here: a file, a directory, a URL, or `-` for standard output
     ///
     /// Files found in a directory keep their path below it. A clean file is copied as it is; one that is partial,
-    /// refused, unsupported or failed is not. An existing file is replaced in one step. URLs are
+    /// refused, unsupported or failed is not. An existing file is replaced in one step
+    /// (see --if-exists). URLs are
     /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` (a KEY that is empty or ends
     /// in `/` is put before the names) and `https://…` (an upload; see --upload-form). May be given many times: each
     /// file is read once and delivered to each.
@@ -168,6 +218,17 @@ pub(crate) struct Strip {
     #[arg(long, conflicts_with_all = ["in_place", "dry_run"], help_heading = "Output")]
     pub(crate) delete_source: bool,
 
+    /// What becomes of a result where its destination has one already
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHAT",
+        conflicts_with = "in_place",
+        help_heading = "Output"
+    )]
+    pub(crate) if_exists: IfExists,
+
     /// Replace each file by its result, in one step; a clean file is not touched
     ///
     /// Mode, owner, times and extended attributes are kept. Symbolic links are followed to the real file. A file
@@ -179,6 +240,22 @@ pub(crate) struct Strip {
     /// With --in-place: replace a file that has other names (hard links); they keep the old content and its labels
     #[arg(long, requires = "in_place", conflicts_with = "to", help_heading = "Output")]
     pub(crate) break_links: bool,
+
+    /// With --in-place: how a file is given its new content
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", conflicts_with_all = ["to", "send_back"], help_heading = "Output")]
+    pub(crate) write: Write,
+
+    /// When files that are written count as done
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    pub(crate) sync: Sync,
+
+    /// With --in-place: keep in this directory what `unlabel undo` makes each changed file what it was from
+    ///
+    /// A reverse patch per file, on the medium (see --sync) before the file changes; the directory is made where it is
+    /// missing, and is for its owner only. It holds the labels that were removed: delete it when it is needed no more.
+    /// Only for files of this machine. Each changed file is read twice more, for digests of the whole of it.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub(crate) undo_dir: Option<PathBuf>,
 
     /// Say what would be removed, and write nothing
     #[arg(long, help_heading = "Output")]
@@ -213,15 +290,51 @@ pub(crate) struct Strip {
     #[arg(long, help_heading = "Safety")]
     pub(crate) allow_partial: bool,
 
+    /// Before anything else, remove staged files that killed runs left behind [AGE by default: 1d]
+    ///
+    /// In directories that are edited in place or written to, and beside files that are: files named
+    /// `.NAME.unlabel-RANDOM` that belong to the user and did not change for AGE (a number with s, m, h or d). Other
+    /// runs may be at work on younger ones.
+    #[arg(
+        long,
+        value_name = "AGE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1d",
+        value_parser = input::age,
+        conflicts_with = "dry_run",
+        help_heading = "Safety"
+    )]
+    pub(crate) clean_stale: Option<Duration>,
+
     /// Print JSON Lines: one object per file, a summary last
     #[arg(long, help_heading = "Report")]
     pub(crate) json: bool,
+
+    /// Record every outcome in this file as it happens, as JSON Lines
+    ///
+    /// The first line says what was asked for, the last is the summary. The file must not exist yet.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "resume", help_heading = "Report")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Go on with the run that this record is of, and record the rest in it
+    ///
+    /// Files that it has as anything but failed are not looked at again, and count in the summary. A record that does
+    /// not exist yet is begun. Labels, options, inputs and destinations must be those of the first run.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Report")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Report in the order of the inputs, and within directories of the names
+    ///
+    /// Without it files are reported as they are done.
+    #[arg(long, help_heading = "Report")]
+    pub(crate) ordered: bool,
 
     /// Print only what is not clean or stripped
     #[arg(short, long, help_heading = "Report")]
     pub(crate) quiet: bool,
 
-    /// Work on this many files at a time [default: one per processor]
+    /// Work on this many files at a time [default: the processors that the process may use]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Input")]
     pub(crate) jobs: Option<u16>,
 
@@ -256,7 +369,7 @@ pub(crate) struct Request {
 }
 
 /// How to go about the network.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct Network {
     /// Trust the certificates in this file (PEM) too
@@ -298,6 +411,18 @@ impl From<Form> for unlabel_sinks::UploadForm {
     }
 }
 
+/// What becomes of a result where its destination has one already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IfExists {
+    /// The file fails, and what is there stays
+    Error,
+    /// The file is skipped, and what is there stays
+    Skip,
+    /// The result takes its place, in one step
+    #[default]
+    Overwrite,
+}
+
 /// What becomes of the freed bytes.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum Layout {
@@ -315,6 +440,39 @@ impl From<Layout> for unlabel_core::Layout {
             Layout::Compact => Self::Compact,
         }
     }
+}
+
+/// How a file is given its new content in place.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Write {
+    /// A new file beside it takes its name in one step
+    #[default]
+    Atomic,
+    /// The bytes that change are written into the file, behind a journal that `unlabel recover` undoes them from; all
+    /// its names (hard links) see the change. A result of another length is refused
+    Patch,
+}
+
+impl From<Write> for unlabel_sinks::Write {
+    fn from(write: Write) -> Self {
+        match write {
+            Write::Atomic => Self::Atomic,
+            Write::Patch => Self::Patch,
+        }
+    }
+}
+
+/// When a file that is written counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sync {
+    /// When the system has it: a kill tears nothing, a power cut may
+    None,
+    /// When it and its directory are on the medium
+    #[default]
+    File,
+    /// The same, for up to 1,024 files at a time: much faster for many small files. They are reported when all of them
+    /// are on the medium
+    Batch,
 }
 
 /// How much of a result is searched.

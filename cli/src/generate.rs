@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::args::{Args, EXIT_STATUS, Generate, Generated, LIST_EXAMPLES, STRIP_EXAMPLES};
+use crate::args::{
+    Args, EXIT_STATUS, Generate, Generated, LIST_EXAMPLES, PIPE_EXAMPLES, RECOVER_EXAMPLES, STRIP_EXAMPLES,
+    UNDO_EXAMPLES,
+};
 use crate::exit::{Status, UsageError};
 
 /// Prints what was asked for to standard output.
@@ -53,6 +56,9 @@ fn man(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, ".SH EXAMPLES\n.nf")?;
     verbatim(LIST_EXAMPLES, out)?;
     verbatim(STRIP_EXAMPLES, out)?;
+    verbatim(PIPE_EXAMPLES, out)?;
+    verbatim(RECOVER_EXAMPLES, out)?;
+    verbatim(UNDO_EXAMPLES, out)?;
     writeln!(out, ".fi\n.SH EXIT STATUS\n.nf")?;
     verbatim(EXIT_STATUS, out)?;
     writeln!(out, ".fi\n.SH ENVIRONMENT\n.TP\n.B NO_COLOR\nWhen set, nothing is coloured.")?;

@@ -6,36 +6,49 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
+use unlabel_core::batch::Cancel;
 
 /// Set when no further file is to be begun.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
-    flag: Arc<AtomicBool>,
+    cancel: Cancel,
     by_signal: Arc<AtomicBool>,
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Stop {
     /// A flag that SIGINT and SIGTERM set. A second signal ends the process at once: everything visible is whole
     /// even then.
     pub(crate) fn on_signals() -> Self {
-        let stop = Self { flag: Arc::default(), by_signal: Arc::default() };
+        let stop = Self { cancel: Cancel::new(), by_signal: Arc::default(), is_broken: Arc::default() };
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag clear. Without handlers a signal ends the process.
             let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop.by_signal));
             let _ = signal_hook::flag::register(signal, Arc::clone(&stop.by_signal));
-            let _ = signal_hook::flag::register(signal, Arc::clone(&stop.flag));
+            let _ = signal_hook::flag::register(signal, stop.cancel.flag());
         }
         stop
     }
 
-    /// The flag to look at before each file.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.flag
+    /// The token to look at before each file.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// Stops for another reason than a signal: nobody reads the report any more.
     pub(crate) fn stop(&self) {
-        self.flag.store(true, Ordering::Relaxed);
+        self.cancel.cancel();
+    }
+
+    /// Stops because what must be written cannot be.
+    pub(crate) fn set_broken(&self) {
+        self.is_broken.store(true, Ordering::Relaxed);
+        self.stop();
+    }
+
+    /// Whether [`set_broken`](Self::set_broken) was called.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
     }
 
     /// Whether a signal came.

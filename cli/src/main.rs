@@ -3,16 +3,21 @@
 
 mod args;
 mod exit;
+mod found;
 mod generate;
 mod input;
 mod interrupt;
 mod list;
+mod pipe;
 mod progress;
+mod recover;
 mod remote;
 mod report;
 mod request;
 mod strip;
+mod tally;
 mod text;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -26,6 +31,9 @@ fn main() -> ExitCode {
         Command::List(options) => list::run(options),
         Command::Strip(options) => strip::run(options),
         Command::Request(options) => request::run(options),
+        Command::Pipe(options) => pipe::run(options),
+        Command::Recover(options) => Ok(recover::run(options)),
+        Command::Undo(options) => undo::run(options),
         Command::Generate(what) => generate::run(what),
     };
     result.unwrap_or_else(|error| error.report(&args.command)).into()

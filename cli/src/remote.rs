@@ -12,6 +12,7 @@ use unlabel_sinks::{HttpUploadConfig, Location, StoredObject, Transfer, UploadFo
 
 use crate::args::Network;
 use crate::exit::UsageError;
+use crate::found::List;
 
 /// What the options say about the network, and the runtime that serves it.
 pub(crate) struct Remote {
@@ -100,10 +101,11 @@ impl Remote {
     /// # Errors
     /// What the store answers.
     pub(crate) fn open(&self, item: &Item, limits: &Limits) -> Result<Opened> {
-        let runtime = self.runtime().map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        // Nobody waits for the network where only files are opened.
+        let runtime = || self.runtime().map_err(|error| Error::new(ErrorKind::Io, error.to_string()));
         match item {
             Item::Object { objects, key } => {
-                let (source, reader) = runtime.block_on(objects.open(key)).map_err(Error::from)?;
+                let (source, reader) = runtime()?.block_on(objects.open(key)).map_err(Error::from)?;
                 let source = source.with_attached(reader.object().attributes.sites());
                 Ok(Opened { source, reader: Some(reader) })
             }
@@ -111,7 +113,7 @@ impl Remote {
                 #[cfg(feature = "http")]
                 {
                     let source = unlabel_sinks::open_http(config, &self.transfer, limits);
-                    Ok(Opened { source: runtime.block_on(source).map_err(Error::from)?, reader: None })
+                    Ok(Opened { source: runtime()?.block_on(source).map_err(Error::from)?, reader: None })
                 }
                 #[cfg(not(feature = "http"))]
                 {
@@ -128,6 +130,7 @@ impl Remote {
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     Path(PathBuf),
+    List(Arc<List>),
     Http(Box<HttpUploadConfig>),
     Object { objects: Arc<Objects>, key: String },
     Prefix { objects: Arc<Objects>, prefix: String },
@@ -138,7 +141,7 @@ impl Origin {
     pub(crate) fn is_many(&self) -> bool {
         match self {
             Self::Path(path) => !crate::input::is_stream(path) && path.is_dir(),
-            Self::Prefix { .. } => true,
+            Self::Prefix { .. } | Self::List(_) => true,
             _ => false,
         }
     }

@@ -8,9 +8,9 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect, has_extension};
 use crate::limits::Limits;
-use crate::plan::Layout;
+use crate::plan::{Layout, Plan};
 use crate::scan::Scan;
-use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Scope, Site, Survey};
+use crate::survey::{Barrier, Findings, Guard, Look, Member, Planned, Removal, Scope, Site, Survey};
 
 /// What is done about the labels of files that stand inside another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,13 +23,29 @@ pub enum Inside {
 }
 
 /// How a file is surveyed with what stands inside it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Reach<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) inside: Inside,
     /// Decoded bytes of members that may still be looked at, in all.
     budget: &'a Cell<u64>,
     depth: usize,
+    before: Option<Before<'a>>,
+}
+
+/// What was found before a plan that keeps the length was applied: of members that no edit touches it is true still.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'a> {
+    pub(crate) survey: &'a dyn Survey,
+    pub(crate) plan: &'a Plan,
+}
+
+impl<'a> Before<'a> {
+    /// What was found in the member `index`, if `now` is where it stood then, as it was.
+    fn look(self, index: usize, now: &Range<u64>) -> Option<Look<'a>> {
+        let is_same = self.survey.member_extent(index).as_ref() == Some(now) && !self.plan.touches(now);
+        if is_same { self.survey.found_in(index) } else { None }
+    }
 }
 
 /// Bytes of a member by which its format is told before it is decoded whole.
@@ -44,7 +60,12 @@ const FONTS: [&[u8]; 6] = [b"OTTO", b"\0\x01\0\0", b"true", b"ttcf", b"wOFF", b"
 impl<'a> Reach<'a> {
     /// Down to the limits, with `budget` decoded bytes to look at.
     pub(crate) fn new(limits: &'a Limits, inside: Inside, budget: &'a Cell<u64>) -> Self {
-        Self { limits, inside, budget, depth: 0 }
+        Self { limits, inside, budget, depth: 0, before: None }
+    }
+
+    /// The same, after `before`.
+    pub(crate) fn after(self, before: Before<'a>) -> Self {
+        Self { before: before.plan.keeps_length().then_some(before), ..self }
     }
 
     /// What a survey may decode of members.
@@ -65,13 +86,14 @@ impl<'a> Reach<'a> {
         if members.is_empty() {
             return Ok(outer);
         }
-        let mut deep = Deep { findings: outer.findings().clone(), outer, members, inner: Vec::new(), reach: *self };
+        let (inner, looks) = (Vec::new(), Vec::with_capacity(members.len()));
+        let mut deep = Deep { findings: outer.findings().clone(), outer, members, inner, looks, reach: *self };
         deep.look()?;
         Ok(Box::new(deep))
     }
 
     fn deeper(&self) -> Self {
-        Self { depth: self.depth + 1, ..*self }
+        Self { depth: self.depth + 1, before: None, ..*self }
     }
 
     /// What stands in the way of looking into a member of `len` bytes.
@@ -93,9 +115,20 @@ struct Deep<'a> {
     members: Vec<Member>,
     /// Those members in which something was found.
     inner: Vec<Inner>,
+    /// What each member gave.
+    looks: Vec<Looked>,
     /// The sites and guards of the file around, then those of the members in order.
     findings: Findings,
     reach: Reach<'a>,
+}
+
+/// What a member added to the findings.
+struct Looked {
+    format: Option<&'static dyn Format>,
+    sites: Range<usize>,
+    guards: Range<usize>,
+    follows: Range<usize>,
+    spent: u64,
 }
 
 /// A member of a known format. It is decoded again when it is edited or searched: only findings are kept.
@@ -119,17 +152,44 @@ impl Deep<'_> {
     fn look(&mut self) -> Result<()> {
         let members = std::mem::take(&mut self.members);
         for (index, member) in members.iter().enumerate() {
-            match self.look_into(index, member) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::LimitExceeded && self.reach.inside == Inside::Strip => {
-                    self.members = members;
-                    return Err(error);
-                }
-                Err(error) => self.overlook(member, &error),
+            let Findings { sites, guards, follows } = &self.findings;
+            let (sites, guards, follows) = (sites.len(), guards.len(), follows.len());
+            let budget = self.reach.budget.get();
+            let known = self.outer.member_extent(index).and_then(|now| self.reach.before?.look(index, &now));
+            match known.filter(|look| look.place == member.place) {
+                Some(look) => self.take_over(index, look),
+                None => match self.look_into(index, member) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == ErrorKind::LimitExceeded && self.reach.inside == Inside::Strip => {
+                        self.members = members;
+                        return Err(error);
+                    }
+                    Err(error) => self.overlook(member, &error),
+                },
             }
+            self.looks.push(Looked {
+                format: self.inner.last().filter(|inner| inner.member == index).map(|inner| inner.format),
+                sites: sites..self.findings.sites.len(),
+                guards: guards..self.findings.guards.len(),
+                follows: follows..self.findings.follows.len(),
+                spent: budget - self.reach.budget.get(),
+            });
         }
         self.members = members;
         Ok(())
+    }
+
+    /// Takes in what is known of a member.
+    fn take_over(&mut self, index: usize, look: Look<'_>) {
+        self.reach.spend(look.spent);
+        let first = self.findings.sites.len();
+        self.findings.sites.extend_from_slice(look.sites);
+        self.findings.guards.extend_from_slice(look.guards);
+        let moved = |site: usize| site - look.first_site + first;
+        self.findings.follows.extend(look.follows.iter().map(|(site, target)| (moved(*site), moved(*target))));
+        if let Some(format) = look.format {
+            self.inner.push(Inner { member: index, format, sites: first..self.findings.sites.len() });
+        }
     }
 
     fn look_into(&mut self, index: usize, member: &Member) -> Result<()> {
@@ -265,6 +325,23 @@ impl Survey for Deep<'_> {
 
     fn member_layout(&self, layout: Layout) -> Layout {
         self.outer.member_layout(layout)
+    }
+
+    fn member_extent(&self, index: usize) -> Option<Range<u64>> {
+        self.outer.member_extent(index)
+    }
+
+    fn found_in(&self, index: usize) -> Option<Look<'_>> {
+        let Looked { format, sites, guards, follows, spent } = self.looks.get(index)?;
+        Some(Look {
+            place: &self.members.get(index)?.place,
+            format: *format,
+            sites: self.findings.sites.get(sites.clone())?,
+            guards: self.findings.guards.get(guards.clone())?,
+            follows: self.findings.follows.get(follows.clone())?,
+            first_site: sites.start,
+            spent: *spent,
+        })
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {

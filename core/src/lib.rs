@@ -34,5 +34,5 @@ pub use plan::{Edit, Layout, Plan, Replacement, Segment};
 pub use report::{LabelReport, Left, Outcome, Report, Status};
 pub use scan::{Class, Hit, Proof, Scan, Stream};
 pub use selector::{Choice, Rule, Selector};
-pub use source::{MAP_FROM, PIECE, ReadAt, Source};
-pub use survey::{Barrier, Findings, Guard, KeyCase, Kind, Member, Planned, Removal, Scope, Site, Survey};
+pub use source::{MAP_FROM, PIECE, ReadAt, Snapshot, Source};
+pub use survey::{Barrier, Findings, Guard, KeyCase, Kind, Look, Member, Planned, Removal, Scope, Site, Survey};

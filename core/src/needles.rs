@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, packed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use memchr::memmem;
@@ -76,6 +76,8 @@ pub struct Occurrence {
 #[derive(Debug, Default)]
 pub struct Needles {
     patterns: Vec<Needle>,
+    /// Finds whether there is anything at all: mostly there is not. None for more spellings than it can hold.
+    scout: OnceLock<Option<packed::Searcher>>,
     /// Built when the first long region comes, or many short ones: building it costs more than searching a few.
     automaton: OnceLock<Option<AhoCorasick>>,
     /// Searches of a short region for one needle that were made so far.
@@ -189,6 +191,9 @@ impl Needles {
             // Most of what nobody owns.
             return Vec::new();
         }
+        if self.scout.get_or_init(|| self.scout()).as_ref().is_some_and(|scout| scout.find(bytes).is_none()) {
+            return Vec::new();
+        }
         let count = self.patterns.len();
         let is_short =
             bytes.len() < AUTOMATON_FROM && self.searches.fetch_add(count, Ordering::Relaxed) + count < SHORT_SEARCHES;
@@ -210,6 +215,12 @@ impl Needles {
         };
         hits.sort_by_key(|(range, _)| (range.start, range.end));
         hits
+    }
+
+    /// A search for all but keys that are too short to count without their value.
+    fn scout(&self) -> Option<packed::Searcher> {
+        let telling = self.patterns.iter().filter(|needle| !(needle.short && needle.half == Half::Key));
+        packed::Searcher::new(telling.map(|needle| &needle.spelling))
     }
 
     /// Every spelling in `bytes`, searched one after the other.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Replacement, Segment};
@@ -21,12 +22,27 @@ const IN_MEMORY: u64 = 32 << 20;
 pub struct Payload {
     source: Source,
     plan: Arc<Plan>,
+    edited: Option<[u8; 32]>,
 }
 
 impl Payload {
     /// The result of `plan` on `source`.
     pub fn new(source: Source, plan: Plan) -> Self {
-        Self { source, plan: Arc::new(plan) }
+        // What is in memory cannot change any more; a map shows the file as it is by then.
+        let edited = (source.is_mapped() && plan.keeps_length()).then(|| digest_of_edited(source.bytes(), &plan));
+        Self { source, plan: Arc::new(plan), edited }
+    }
+
+    /// SHA-256 of the bytes that the edits replace, one after the other, as they were when the plan was made. Only of a
+    /// plan that keeps the length, over a mapped file: who writes into that file compares them. Other sources keep
+    /// their bytes.
+    pub fn edited_digest(&self) -> Option<[u8; 32]> {
+        self.edited
+    }
+
+    /// The edits, for who needs them longer than the bytes of the source.
+    pub fn shared_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
     }
 
     /// The input.
@@ -97,7 +113,7 @@ impl Payload {
 
     /// The same payload over `origin`, where its source is but a view of that.
     pub(crate) fn without_view(self, origin: Source) -> Self {
-        if self.source.is_view() { Self { source: origin, plan: self.plan } } else { self }
+        if self.source.is_view() { Self { source: origin, ..self } } else { self }
     }
 
     /// The result as one slice: the input itself, a private map or buffer with the edits applied, or, where lengths
@@ -122,6 +138,14 @@ impl Payload {
         self.write_to(&mut file)?;
         map_own_file(&file, self.len())
     }
+}
+
+fn digest_of_edited(input: &[u8], plan: &Plan) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for edit in plan.edits() {
+        digest.update(input.get(edit.range.start as usize..edit.range.end as usize).unwrap_or_default());
+    }
+    digest.finalize().into()
 }
 
 /// What is still to come of one segment.

@@ -184,6 +184,12 @@ impl Plan {
         self.edits.iter().all(Edit::keeps_length)
     }
 
+    /// Whether an edit touches `range` of the input.
+    pub fn touches(&self, range: &Range<u64>) -> bool {
+        let first = self.edits.partition_point(|edit| edit.range.end <= range.start);
+        self.edits.get(first).is_some_and(|edit| edit.range.start < range.end)
+    }
+
     /// The runs of the result in order; together they are the whole result.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         let mut position = 0;

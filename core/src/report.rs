@@ -18,9 +18,23 @@ pub enum Outcome {
     Unsupported,
     /// The file could not be read or is malformed, or the result did not pass verification.
     Failed,
+    /// The caller chose to leave the file out: it is too large, or its result is there already. It was not treated.
+    Skipped,
 }
 
 impl Outcome {
+    /// Every outcome, in their order.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Clean, Self::Stripped, Self::Partial, Self::Refused, Self::Unsupported, Self::Failed, Self::Skipped];
+
+    /// How many outcomes there are.
+    pub const COUNT: usize = 7;
+
+    /// The outcome that has this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// The outcome as one lower-case word, as reports print it.
     pub fn name(self) -> &'static str {
         match self {
@@ -30,12 +44,13 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Unsupported => "unsupported",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
         }
     }
 
-    /// Whether nothing that was asked for is left: the outcomes that a successful batch consists of.
+    /// Whether nothing that was asked for is left to do: the outcomes that a successful batch consists of.
     pub fn is_success(self) -> bool {
-        matches!(self, Self::Clean | Self::Stripped)
+        matches!(self, Self::Clean | Self::Stripped | Self::Skipped)
     }
 }
 

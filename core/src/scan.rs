@@ -221,6 +221,13 @@ impl Stream<'_, '_> {
     /// Searches the next piece, together with the end of the one before.
     pub fn push(&mut self, piece: &[u8]) {
         let overlap = self.scan.needles.overlap();
+        if self.window.is_empty() {
+            // Mostly the only one: nothing is copied but its end.
+            let offset = self.offset;
+            self.scan.search(self.class, self.place, piece, 0, &[], |_| offset);
+            self.window.extend_from_slice(piece.get(piece.len().saturating_sub(overlap)..).unwrap_or_default());
+            return;
+        }
         let seen = self.window.len();
         self.window.extend_from_slice(piece);
         let offset = self.offset;

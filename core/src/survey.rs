@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::formats::Format;
 use crate::needles::Needles;
 use crate::plan::{Layout, Plan};
 use crate::scan::Scan;
@@ -162,6 +164,25 @@ pub struct Member {
     pub barrier: Option<Barrier>,
 }
 
+/// What was found in a [`Member`].
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'s> {
+    /// Its name for people.
+    pub place: &'s str,
+    /// Its format, if that is known.
+    pub format: Option<&'static dyn Format>,
+    /// Its sites and guards, as those of the file around.
+    pub sites: &'s [Site],
+    /// See [`sites`](Self::sites).
+    pub guards: &'s [Guard],
+    /// As in [`Findings::follows`], counted from `first_site`.
+    pub follows: &'s [(usize, usize)],
+    /// The index of the first of its sites among those of the whole.
+    pub first_site: usize,
+    /// How many decoded bytes were looked at.
+    pub spent: u64,
+}
+
 /// What is to be removed from a surveyed file.
 #[derive(Debug)]
 pub struct Removal<'r> {
@@ -241,6 +262,19 @@ pub trait Survey {
         let mut bytes = self.member(index)?.into_owned();
         bytes.truncate(len);
         Ok(bytes)
+    }
+
+    /// Where all of a member stands in the input, if that is one range: where no edit touches it, it stays what it was.
+    /// Default: not known.
+    fn member_extent(&self, index: usize) -> Option<Range<u64>> {
+        let _ = index;
+        None
+    }
+
+    /// What was found in a member, if it was looked into.
+    fn found_in(&self, index: usize) -> Option<Look<'_>> {
+        let _ = index;
+        None
     }
 
     /// The decoded data of a member.

@@ -26,6 +26,12 @@ pub enum ErrorKind {
     Linked,
     /// The source changed since it was read.
     Changed,
+    /// The result has another length than the file that it was to be patched into.
+    Resized,
+    /// Another process has the file in hand.
+    Busy,
+    /// A patch of the file was cut off, and its journal cannot be used.
+    Journal,
     /// An attribute of the original (owner, mode, extended attribute) cannot be given to its replacement.
     Attributes,
     /// The sink is not one that this build or this place can serve.
@@ -61,6 +67,9 @@ impl ErrorKind {
             Self::SameFile => "same_file",
             Self::Linked => "linked",
             Self::Changed => "changed",
+            Self::Resized => "resized",
+            Self::Busy => "busy",
+            Self::Journal => "journal",
             Self::Attributes => "attributes",
             Self::Unsupported => "unsupported",
             Self::Network => "network",

@@ -81,7 +81,10 @@ pub use config::{
 #[cfg(feature = "cos")]
 pub use cos::Cos;
 pub use error::{Error, ErrorKind, Result};
-pub use file::{AttributeChange, File, FileLabels};
+pub use file::{
+    AttributeChange, File, FileLabels, Prepared, Recovery, UndoDirectory, UndoRecord, Undone, Write, commit_all,
+    group_size, is_unfinished, recover,
+};
 #[cfg(feature = "http")]
 pub use http_source::open_http;
 #[cfg(feature = "http")]
@@ -199,3 +202,8 @@ impl Receipt {
         Self { location: location.into(), bytes, bytes_written: bytes, etag: None, attempts: 1 }
     }
 }
+
+/// The examples of the documentation, which are compiled by the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+struct Library;

@@ -20,6 +20,9 @@ fn data_goes_out_and_words_go_to_standard_error() {
     let run = environment.run("strip -l id --to - a.png").ended(0);
     assert_eq!(run.stdout, expected);
 
+    let run = environment.feed("strip -l id -", &input).ended(0);
+    assert_eq!(run.stdout, expected, "where else should it go");
+
     let run = environment.feed("strip -l id --to - --json -", &input).ended(0);
     assert_eq!(run.stdout, expected);
     assert_eq!((run.file()["path"].clone(), run.file()["output"].clone()), ("-".into(), "-".into()));
@@ -27,6 +30,27 @@ fn data_goes_out_and_words_go_to_standard_error() {
     let run = environment.feed("strip -l id --to - --quiet -", &input).ended(0);
     assert_eq!((run.stdout, run.stderr), (expected, Vec::new()));
     assert_eq!(environment.names(), ["a.png", "expected.png"]);
+}
+
+#[test]
+fn documents_and_pictures_pass_like_files() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let environment = Environment::new();
+    let mut passed = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !["docx", "jpg", "pdf", "png"].iter().any(|extension| name.ends_with(extension)) {
+            continue;
+        }
+        let input = std::fs::read(&path).unwrap();
+        environment.write(&name, &input);
+        environment.run(&format!("strip -l id --to out/{name} {name}")).ended(0);
+        let run = environment.feed("strip -l id -", &input).ended(0);
+        assert!(run.stdout == environment.read(format!("out/{name}")) && run.stdout != input, "{name}");
+        passed += 1;
+    }
+    assert!(passed >= 2);
 }
 
 #[test]

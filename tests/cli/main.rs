@@ -1,6 +1,7 @@
 //! The command, from the outside: exit code, standard output, standard error, and what is on the disk afterwards.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the answer")]
 
+mod batch;
 mod environment;
 mod filter;
 mod help;
@@ -8,14 +9,22 @@ mod help;
 mod in_place;
 mod labels;
 mod list;
+#[cfg(unix)]
+mod patch;
+mod pipe;
 #[path = "../sinks/proxy/mod.rs"]
 #[allow(dead_code, reason = "the whole proxy is used by the tests of the sinks")]
 mod proxy;
 mod remote;
 mod reports;
+mod resume;
 #[path = "../sinks/services.rs"]
 mod services;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod sync;
 mod tree;
+#[cfg(unix)]
+mod undo;
 mod usage;

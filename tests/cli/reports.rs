@@ -21,14 +21,14 @@ fn mixed() -> Environment {
 #[test]
 fn people_get_a_line_per_file() {
     let environment = mixed();
-    assert_snapshot!(environment.run("strip -l id=8888 --to out -j1 in missing.png").ended(1));
-    assert_snapshot!(environment.run("strip -l id=8888 --to out -j1 --quiet in missing.png").ended(1));
+    assert_snapshot!(environment.run("strip -l id=8888 --to out -j2 --ordered in missing.png").ended(1));
+    assert_snapshot!(environment.run("strip -l id=8888 --to out -j2 --ordered --quiet in missing.png").ended(1));
     assert_snapshot!(environment.run("strip -l id --to out -j1 in/1.png").ended(0));
 }
 
 #[test]
 fn programs_get_json_lines() {
-    assert_snapshot!(mixed().run("strip -l id=8888 --to out -j1 --json in missing.png").ended(1));
+    assert_snapshot!(mixed().run("strip -l id=8888 --to out -j2 --ordered --json in missing.png").ended(1));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn counts_add_up_and_every_line_is_whole() {
 
 #[test]
 fn every_file_line_has_the_fields_of_the_contract() {
-    let run = mixed().run("strip -l id --to out --json in").ended(1);
+    let run = mixed().run("strip -l id --to out --ordered --json in").ended(1);
     for line in run.json().iter().filter(|line| line["type"] == "file") {
         for field in ["path", "outcome"] {
             assert!(line[field].is_string(), "{line}");

@@ -144,3 +144,28 @@ fn a_kill_at_any_moment_leaves_whole_files() {
         assert_eq!(environment.names().iter().filter(|name| !name.starts_with('.')).count(), 40);
     }
 }
+
+#[test]
+fn stale_files_go_when_asked_for_and_old_enough() {
+    let environment = Environment::new();
+    let labelled = png(&[("id", "8888")]);
+    let stale = ["in/.a.png.unlabel-a1B2c3D4", "in/sub/.b.png.unlabel-a1B2c3D4"];
+    let others = ["in/.a.png.unlabel-notes", "in/a.png", "elsewhere/.c.png.unlabel-a1B2c3D4"];
+    for name in stale.iter().chain(&others) {
+        environment.write(name, &labelled);
+    }
+    let left = || stale.iter().filter(|name| environment.path(name).exists()).count();
+    environment.run("strip -l id --in-place in").ended(0);
+    environment.run("strip -l id --in-place --clean-stale in").ended(0);
+    environment.run("strip -l id --in-place --clean-stale=1h in").ended(0);
+    assert_eq!(left(), 2, "they may be at work");
+    environment.run("strip -l id --to out --clean-stale=0s in").ended(0);
+    assert_eq!(left(), 2, "nothing is written there");
+    // Beside a file that was named, not below.
+    let run = environment.run("strip -l id --in-place --clean-stale=0s in/a.png").ended(0);
+    assert_eq!(left(), 1, "{run}");
+    let run = environment.run("strip -l id --in-place --clean-stale=0s in").ended(0);
+    assert_eq!(left(), 0, "{run}");
+    assert!(run.err().contains("removed 1 staged file"), "{run}");
+    assert!(others.iter().all(|name| environment.path(name).exists()));
+}

@@ -2,50 +2,54 @@
 
 mod print;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use unlabel_core::{Error, ErrorKind, Limits, Listing, Result, batch};
-use unlabel_sinks::File;
-use unlabel_sinks::remote::Objects;
+use unlabel_core::batch::Workers;
+use unlabel_core::{ErrorKind, Limits, Listing, Result};
 
 use self::print::Totals;
 use crate::args::List;
 use crate::exit::{Status, UsageError};
+use crate::found::{self, Found};
 use crate::input;
 use crate::interrupt::Stop;
-use crate::remote::{Item, Origin, Remote, Walk};
+use crate::remote::{Item, Remote};
 use crate::text::Paint;
+
+/// Listings that may be ready before the oldest unfinished one.
+const WINDOW: usize = 256;
 
 /// Lists the files that the options name, in their order, whoever is done first.
 ///
 /// # Errors
-/// When standard input is named twice.
+/// When standard input is named twice, or an option is wrong.
 pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
-    input::check(&options.paths, &[])?;
-    let stop = Stop::on_signals();
-    let printer = Mutex::new(Printer::new());
-    let paint = Paint::on(&io::stdout());
-    let limits = Limits::default();
+    input::check(&options.paths, &options.selection, &[])?;
     let remote = Remote::new(&options.network);
-    let origins = options.paths.iter().map(|path| remote.origin(path)).collect::<Result<Vec<_>, _>>()?;
-    let work = |(position, (item, found)): (usize, (Item, Result<()>))| {
-        let listing = found
-            .and_then(|()| remote.open(&item, &limits))
-            .and_then(|opened| unlabel_core::list(&opened.source, &limits));
-        let lines = Printed::new(&item.shown(), listing, options, paint);
-        let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.and_then(|lines| printer.print(position, lines)).is_err() {
+    let walk = options.selection.walk(true)?;
+    let origins = found::origins(&options.paths, &options.selection, &remote)?;
+    let stop = Stop::on_signals();
+    let mut printer = Printer::new();
+    let paint = Paint::on(&io::stdout());
+    let work = |Found { item, relative }: Found| {
+        let listing = relative.and_then(|_| list(&item, &remote, options.selection.max_size));
+        Printed::new(&item.shown(), listing, options, paint)
+    };
+    let see = |printed: io::Result<Printed>| {
+        if printed.and_then(|printed| printer.print(printed)).is_err() {
             stop.stop();
         }
     };
-    batch::for_each(items(&origins, &remote).enumerate(), input::jobs(None, &origins), stop.flag(), work)
+    let files = origins.iter().flat_map(|origin| found::files(origin, &walk, &remote, input::is_left_over));
+    Workers::new()
+        .jobs(input::jobs(None, &origins))
+        .ordered(WINDOW)
+        .cancel(stop.cancel())
+        .run(files, work, see)
         .map_err(|error| UsageError::new(error.to_string()))?;
 
-    let mut printer = printer.into_inner().unwrap_or_else(PoisonError::into_inner);
     let _ = printer.finish(options);
     Ok(match &printer.totals {
         _ if stop.is_interrupted() => Status::Interrupted,
@@ -55,38 +59,41 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
     })
 }
 
-/// The files at and below the origins; what cannot be walked is an error in its place.
-fn items<'i>(origins: &'i [Origin], remote: &'i Remote) -> impl Iterator<Item = (Item, Result<()>)> + Send + 'i {
-    origins.iter().flat_map(move |origin| -> Box<dyn Iterator<Item = (Item, Result<()>)> + Send + 'i> {
-        match origin {
-            Origin::Path(path) if input::is_stream(path) => one(Item::Path(path.clone()), Ok(())),
-            Origin::Path(path) => {
-                Box::new(batch::entries([path.clone()], File::is_staged).map(move |entry| match entry {
-                    Ok(entry) => (Item::Path(entry.path), Ok(())),
-                    Err(error) => (Item::Path(error.path().unwrap_or(path).to_owned()), Err(error)),
-                }))
-            }
-            Origin::Http(config) => one(Item::Http(config.clone()), Ok(())),
-            Origin::Object { objects, key } => one(object(objects, key.clone()), Ok(())),
-            Origin::Prefix { objects, prefix } => match remote.runtime() {
-                Ok(runtime) => {
-                    Box::new(Walk::new(runtime, Arc::clone(objects), prefix.clone()).map(|found| match found {
-                        Ok((key, _)) => (object(objects, key), Ok(())),
-                        Err(error) => (object(objects, prefix.clone()), Err(error)),
-                    }))
-                }
-                Err(error) => one(object(objects, prefix.clone()), Err(Error::new(ErrorKind::Io, error.to_string()))),
-            },
+/// The listing of one file for programs, as the answer to the request `id`.
+///
+/// # Errors
+/// Never, but the serialiser has one.
+pub(crate) fn line(item: &Item, remote: &Remote, all_kinds: bool, id: &serde_json::Value) -> io::Result<String> {
+    match list(item, remote, None) {
+        Ok(Listed::Labels(listing)) => {
+            print::json(&item.shown(), &listing, &print::labels(&listing.findings, all_kinds), Some(id))
         }
-    })
+        Ok(Listed::Skipped(reason)) => print::json_unlisted(&item.shown(), "skipped", None, Some(reason), Some(id)),
+        Err(error) => print::json_trouble(&item.shown(), outcome(&error), &error, Some(id)),
+    }
 }
 
-fn one<'i>(item: Item, found: Result<()>) -> Box<dyn Iterator<Item = (Item, Result<()>)> + Send + 'i> {
-    Box::new(std::iter::once((item, found)))
+fn outcome(error: &unlabel_core::Error) -> &'static str {
+    if error.kind() == ErrorKind::Unsupported { "unsupported" } else { "failed" }
 }
 
-fn object(objects: &Arc<Objects>, key: String) -> Item {
-    Item::Object { objects: Arc::clone(objects), key }
+/// What of a file is listed: nothing where it is larger than wanted.
+enum Listed {
+    Labels(Listing),
+    Skipped(String),
+}
+
+fn list(item: &Item, remote: &Remote, max_size: Option<u64>) -> Result<Listed> {
+    let limits = Limits::default();
+    if let Some(reason) = input::too_large(item, max_size) {
+        return Ok(Listed::Skipped(reason));
+    }
+    let opened = remote.open(item, &limits)?;
+    input::refuse_unfinished(item)?;
+    if let Some(reason) = input::larger_than(opened.source.len(), max_size) {
+        return Ok(Listed::Skipped(reason));
+    }
+    unlabel_core::list(&opened.source, &limits).map(Listed::Labels)
 }
 
 /// One file's listing, ready to be written.
@@ -97,26 +104,33 @@ struct Printed {
 }
 
 impl Printed {
-    fn new(path: &Path, listing: Result<Listing>, options: &List, paint: Paint) -> io::Result<Self> {
+    fn new(path: &Path, listing: Result<Listed>, options: &List, paint: Paint) -> io::Result<Self> {
         let mut totals = Totals { files: 1, ..Totals::default() };
         let (mut out, mut err) = (String::new(), String::new());
         match listing {
-            Ok(listing) => {
+            Ok(Listed::Skipped(reason)) => {
+                totals.skipped = 1;
+                if options.json {
+                    out = print::json_unlisted(path, "skipped", None, Some(reason), None)?;
+                } else {
+                    err = print::skipped(path, &reason);
+                }
+            }
+            Ok(Listed::Labels(listing)) => {
                 let labels = print::labels(&listing.findings, options.all_kinds);
                 totals.labels = labels.len();
                 out = if options.json {
-                    print::json(path, &listing, &labels)?
+                    print::json(path, &listing, &labels, None)?
                 } else {
                     print::table(path, &listing, &labels, paint)
                 };
             }
             Err(error) => {
-                let is_unsupported = error.kind() == ErrorKind::Unsupported;
-                let outcome = if is_unsupported { "unsupported" } else { "failed" };
-                let count = if is_unsupported { &mut totals.unsupported } else { &mut totals.failed };
+                let outcome = outcome(&error);
+                let count = if outcome == "unsupported" { &mut totals.unsupported } else { &mut totals.failed };
                 *count = 1;
                 if options.json {
-                    out = print::json_trouble(path, outcome, &error)?;
+                    out = print::json_trouble(path, outcome, &error, None)?;
                 } else {
                     err = print::trouble(path, outcome, &error);
                 }
@@ -126,31 +140,25 @@ impl Printed {
     }
 }
 
-/// Writes listings in order: those that are ready too early wait.
+/// Writes listings, and counts.
 struct Printer {
-    next: usize,
-    waiting: BTreeMap<usize, Printed>,
     totals: Totals,
     started: Instant,
 }
 
 impl Printer {
     fn new() -> Self {
-        Self { next: 0, waiting: BTreeMap::new(), totals: Totals::default(), started: Instant::now() }
+        Self { totals: Totals::default(), started: Instant::now() }
     }
 
-    fn print(&mut self, position: usize, printed: Printed) -> io::Result<()> {
-        self.waiting.insert(position, printed);
-        while let Some(Printed { out, err, totals }) = self.waiting.remove(&self.next) {
-            self.next += 1;
-            self.totals.files += totals.files;
-            self.totals.labels += totals.labels;
-            self.totals.unsupported += totals.unsupported;
-            self.totals.failed += totals.failed;
-            io::stdout().write_all(out.as_bytes())?;
-            io::stderr().write_all(err.as_bytes())?;
-        }
-        Ok(())
+    fn print(&mut self, Printed { out, err, totals }: Printed) -> io::Result<()> {
+        self.totals.files += totals.files;
+        self.totals.labels += totals.labels;
+        self.totals.skipped += totals.skipped;
+        self.totals.unsupported += totals.unsupported;
+        self.totals.failed += totals.failed;
+        io::stdout().write_all(out.as_bytes())?;
+        io::stderr().write_all(err.as_bytes())
     }
 
     fn finish(&mut self, options: &List) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use unlabel_core::{Error, Findings, Kind, Listing, Site};
 
 use crate::report::{PathField, json_line, milliseconds, reason_after};
@@ -43,6 +44,7 @@ pub(super) fn labels(findings: &Findings, all_kinds: bool) -> Vec<Label<'_>> {
 pub(super) struct Totals {
     pub(super) files: usize,
     pub(super) labels: usize,
+    pub(super) skipped: usize,
     pub(super) unsupported: usize,
     pub(super) failed: usize,
 }
@@ -90,13 +92,20 @@ pub(super) fn trouble(path: &Path, outcome: &str, error: &Error) -> String {
     format!("{outcome}  {}: {}\n", text::path(path), reason_after(outcome, &reason))
 }
 
+/// That a file was left out, as a line for people.
+pub(super) fn skipped(path: &Path, reason: &str) -> String {
+    format!("skipped  {}: {}\n", text::path(path), escape(reason))
+}
+
 /// The counts for people; nothing when there was one file.
 pub(super) fn summary(totals: &Totals) -> String {
     if totals.files == 1 {
         return String::new();
     }
     let mut out = format!("{}, {}", count(totals.files, "file"), count(totals.labels, "label"));
-    for (number, outcome) in [(totals.unsupported, "unsupported"), (totals.failed, "failed")] {
+    for (number, outcome) in
+        [(totals.skipped, "skipped"), (totals.unsupported, "unsupported"), (totals.failed, "failed")]
+    {
         if number > 0 {
             let _ = write!(out, ", {number} {outcome}");
         }
@@ -108,6 +117,8 @@ pub(super) fn summary(totals: &Totals) -> String {
 #[derive(Serialize)]
 struct FileLine<'r> {
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'r Value>,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
@@ -155,17 +166,19 @@ struct SummaryLine {
     r#type: &'static str,
     files: usize,
     listed: usize,
+    skipped: usize,
     unsupported: usize,
     failed: usize,
     labels: usize,
     elapsed_ms: u64,
 }
 
-/// The listing of a file as a line of JSON.
-pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>]) -> io::Result<String> {
+/// The listing of a file as a line of JSON; with the `id` of the request for it, if it was one.
+pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>], id: Option<&Value>) -> io::Result<String> {
     let PathField { text: path, bytes: path_bytes } = PathField::new(path);
     json_line(&FileLine {
         r#type: "file",
+        id,
         path,
         path_bytes,
         format: Some(listing.format),
@@ -177,16 +190,33 @@ pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>]) -> io::
 }
 
 /// What went wrong with a file, as a line of JSON.
-pub(super) fn json_trouble(path: &Path, outcome: &'static str, error: &Error) -> io::Result<String> {
+pub(super) fn json_trouble(
+    path: &Path,
+    outcome: &'static str,
+    error: &Error,
+    id: Option<&Value>,
+) -> io::Result<String> {
     let report = unlabel_core::Report::of_error(error, 0);
+    json_unlisted(path, outcome, report.format, report.reason, id)
+}
+
+/// A file of which nothing is listed, as a line of JSON.
+pub(super) fn json_unlisted(
+    path: &Path,
+    outcome: &'static str,
+    format: Option<&'static str>,
+    reason: Option<String>,
+    id: Option<&Value>,
+) -> io::Result<String> {
     let PathField { text: path, bytes: path_bytes } = PathField::new(path);
     json_line(&FileLine {
         r#type: "file",
+        id,
         path,
         path_bytes,
-        format: report.format,
+        format,
         outcome,
-        reason: report.reason,
+        reason,
         labels: Vec::new(),
         guards: Vec::new(),
     })
@@ -197,7 +227,8 @@ pub(super) fn json_summary(totals: &Totals, elapsed: Duration) -> io::Result<Str
     json_line(&SummaryLine {
         r#type: "summary",
         files: totals.files,
-        listed: totals.files - totals.unsupported - totals.failed,
+        listed: totals.files - totals.skipped - totals.unsupported - totals.failed,
+        skipped: totals.skipped,
         unsupported: totals.unsupported,
         failed: totals.failed,
         labels: totals.labels,
@@ -247,7 +278,7 @@ mod tests {
     #[test]
     fn json_has_every_site() {
         let listing = listing();
-        let line = json(Path::new("a.pdf"), &listing, &labels(&listing.findings, true)).unwrap();
+        let line = json(Path::new("a.pdf"), &listing, &labels(&listing.findings, true), None).unwrap();
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let first = &value["labels"][0];
         assert_eq!(first["sites"].as_array().unwrap().len(), 3);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use unlabel_core::{LabelReport, Left, Outcome, Report, Status};
@@ -59,7 +60,7 @@ fn word(outcome: Outcome, dry_run: bool) -> (&'static str, Colour) {
     match outcome {
         Outcome::Stripped if dry_run => ("would strip", Colour::Green),
         Outcome::Stripped => ("stripped", Colour::Green),
-        Outcome::Clean => ("clean", Colour::Green),
+        Outcome::Clean | Outcome::Skipped => (outcome.name(), Colour::Green),
         Outcome::Partial | Outcome::Refused | Outcome::Unsupported => (outcome.name(), Colour::Yellow),
         Outcome::Failed => ("failed", Colour::Red),
     }
@@ -130,9 +131,17 @@ pub(super) fn hints(addresses: &BTreeSet<String>, paint: Paint) -> String {
     out
 }
 
-pub(super) fn summary(totals: &Totals, elapsed: Duration, interrupted: bool) -> String {
-    let outcomes =
-        [Outcome::Stripped, Outcome::Clean, Outcome::Partial, Outcome::Refused, Outcome::Unsupported, Outcome::Failed];
+/// The counts; `stopped` is the file that was reported last before an interrupt.
+pub(super) fn summary(totals: &Totals, elapsed: Duration, stopped: Option<&Path>) -> String {
+    let outcomes = [
+        Outcome::Stripped,
+        Outcome::Clean,
+        Outcome::Skipped,
+        Outcome::Partial,
+        Outcome::Refused,
+        Outcome::Unsupported,
+        Outcome::Failed,
+    ];
     let counts: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| (totals.of(outcome), outcome.name()))
@@ -140,11 +149,16 @@ pub(super) fn summary(totals: &Totals, elapsed: Duration, interrupted: bool) -> 
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
     let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
+    let resumed = if totals.resumed > 0 { format!(" ({} from the record)", totals.resumed) } else { String::new() };
+    let stopped = match stopped {
+        Some(last) if last.as_os_str().is_empty() => "; interrupted before the first file".to_owned(),
+        Some(last) => format!("; interrupted, the last file was {}", text::path(last)),
+        None => String::new(),
+    };
     format!(
-        "{}{counts}; {} bytes written in {} ms{}\n",
+        "{}{resumed}{counts}; {} bytes written in {} ms{stopped}\n",
         count(totals.files, "file"),
         totals.bytes_written,
         milliseconds(elapsed),
-        if interrupted { "; interrupted" } else { "" },
     )
 }

@@ -31,6 +31,8 @@ impl PathField {
 #[derive(Serialize)]
 struct FileLine<'r> {
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'r serde_json::Value>,
     path: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<&'r str>,
@@ -129,9 +131,12 @@ struct SummaryLine {
     refused: usize,
     unsupported: usize,
     failed: usize,
+    skipped: usize,
     bytes_in: u64,
     bytes_written: u64,
     elapsed_ms: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    resumed: usize,
     #[serde(skip_serializing_if = "is_false")]
     interrupted: bool,
     #[serde(skip_serializing_if = "is_false")]
@@ -143,6 +148,11 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
 /// The value as one line.
 pub(crate) fn line(value: &impl Serialize) -> io::Result<String> {
     let mut line = serde_json::to_string(value)?;
@@ -150,12 +160,14 @@ pub(crate) fn line(value: &impl Serialize) -> io::Result<String> {
     Ok(line)
 }
 
-pub(super) fn file(file: &FileReport, dry_run: bool) -> io::Result<String> {
+/// The report on a file; with the `id` of the request for it, if it was one.
+pub(crate) fn file(file: &FileReport, dry_run: bool, id: Option<&serde_json::Value>) -> io::Result<String> {
     let report = &file.report;
     let path = PathField::new(&file.path);
     let output = file.output.as_deref().map(PathField::new);
     line(&FileLine {
         r#type: "file",
+        id,
         path: &path.text,
         path_bytes: path.bytes.as_deref(),
         format: report.format,
@@ -206,9 +218,11 @@ pub(super) fn summary(totals: &Totals, elapsed: Duration, interrupted: bool, dry
         refused: totals.of(Outcome::Refused),
         unsupported: totals.of(Outcome::Unsupported),
         failed: totals.of(Outcome::Failed),
+        skipped: totals.of(Outcome::Skipped),
         bytes_in: totals.bytes_in,
         bytes_written: totals.bytes_written,
         elapsed_ms: milliseconds(elapsed),
+        resumed: totals.resumed,
         interrupted,
         dry_run,
     })
@@ -223,7 +237,7 @@ mod tests {
         let mut report = unlabel_core::Report::new(Outcome::Refused, 7);
         report.reason = Some("signed: all of it".into());
         let report = FileReport { output: Some("b".into()), ..FileReport::new("a\n.docx".into(), report) };
-        let line = file(&report, false).unwrap();
+        let line = file(&report, false, None).unwrap();
         assert_eq!(
             line,
             concat!(
@@ -248,7 +262,7 @@ mod tests {
             line,
             concat!(
                 r#"{"type":"summary","files":4,"clean":2,"stripped":1,"partial":0,"refused":0,"unsupported":0,"#,
-                r#""failed":1,"bytes_in":40,"bytes_written":12,"elapsed_ms":5,"interrupted":true}"#,
+                r#""failed":1,"skipped":0,"bytes_in":40,"bytes_written":12,"elapsed_ms":5,"interrupted":true}"#,
                 "\n"
             )
         );

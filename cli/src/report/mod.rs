@@ -5,7 +5,7 @@ mod json;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use unlabel_core::{Outcome, Report};
@@ -14,7 +14,7 @@ use unlabel_sinks::Receipt;
 use crate::text::Paint;
 
 pub(crate) use human::reason_after;
-pub(crate) use json::{PathField, line as json_line};
+pub(crate) use json::{PathField, file as json_file, line as json_line};
 
 /// What became of one file, and what was written for it.
 #[derive(Debug)]
@@ -55,19 +55,26 @@ impl Delivered {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) files: usize,
-    outcomes: [usize; 6],
+    outcomes: [usize; Outcome::COUNT],
     pub(crate) bytes_in: u64,
     pub(crate) bytes_written: u64,
+    /// How many of the files an earlier run finished.
+    pub(crate) resumed: usize,
 }
 
 impl Totals {
     fn add(&mut self, file: &FileReport) {
+        self.count(file.report.outcome, file.report.bytes_in, file.bytes_written);
+    }
+
+    /// Counts a file.
+    pub(crate) fn count(&mut self, outcome: Outcome, bytes_in: u64, bytes_written: u64) {
         self.files += 1;
-        if let Some(count) = self.outcomes.get_mut(file.report.outcome as usize) {
+        if let Some(count) = self.outcomes.get_mut(outcome as usize) {
             *count += 1;
         }
-        self.bytes_in = self.bytes_in.saturating_add(file.report.bytes_in);
-        self.bytes_written = self.bytes_written.saturating_add(file.bytes_written);
+        self.bytes_in = self.bytes_in.saturating_add(bytes_in);
+        self.bytes_written = self.bytes_written.saturating_add(bytes_written);
     }
 
     pub(crate) fn of(&self, outcome: Outcome) -> usize {
@@ -76,7 +83,8 @@ impl Totals {
 
     /// Whether nothing that was asked for is left anywhere.
     pub(crate) fn is_success(&self) -> bool {
-        self.of(Outcome::Clean) + self.of(Outcome::Stripped) == self.files
+        Outcome::ALL.into_iter().filter(|outcome| outcome.is_success()).map(|outcome| self.of(outcome)).sum::<usize>()
+            == self.files
     }
 }
 
@@ -98,6 +106,8 @@ pub(crate) struct Printer {
     paint_err: Paint,
     style: Style,
     totals: Totals,
+    /// The file that was reported last.
+    last: Option<PathBuf>,
     hints: BTreeSet<String>,
     started: Instant,
 }
@@ -118,6 +128,7 @@ impl Printer {
             paint_err: Paint::on(&io::stderr()),
             style,
             totals: Totals::default(),
+            last: None,
             hints: BTreeSet::new(),
             started: Instant::now(),
         }
@@ -127,15 +138,38 @@ impl Printer {
         &self.totals
     }
 
+    /// Counts what an earlier run finished too.
+    pub(crate) fn resume(&mut self, mut totals: Totals) {
+        totals.resumed = totals.files;
+        self.totals = totals;
+    }
+
+    /// The report on a file as a line of JSON.
+    ///
+    /// # Errors
+    /// Never, but the serialiser has one.
+    pub(crate) fn line(&self, file: &FileReport) -> io::Result<String> {
+        json::file(file, self.style.dry_run, None)
+    }
+
+    /// The summary as a line of JSON.
+    ///
+    /// # Errors
+    /// As [`line`](Self::line).
+    pub(crate) fn summary_line(&self, interrupted: bool) -> io::Result<String> {
+        json::summary(&self.totals, self.started.elapsed(), interrupted, self.style.dry_run)
+    }
+
     /// Prints what became of a file.
     ///
     /// # Errors
     /// When the report cannot be written, most often because its reader is gone.
     pub(crate) fn file(&mut self, file: &FileReport) -> io::Result<()> {
         self.totals.add(file);
+        self.last = Some(file.path.clone());
         self.hints.extend(file.report.hints.iter().cloned());
         if self.style.json {
-            return self.out.write_all(json::file(file, self.style.dry_run)?.as_bytes());
+            return self.out.write_all(json::file(file, self.style.dry_run, None)?.as_bytes());
         }
         let is_success = file.report.outcome.is_success();
         if is_success && !self.style.quiet {
@@ -158,11 +192,12 @@ impl Printer {
             self.err.write_all(hints.as_bytes())?;
         }
         let summary = if self.style.json {
-            json::summary(&self.totals, elapsed, interrupted, self.style.dry_run)?
+            self.summary_line(interrupted)?
         } else if self.style.quiet {
             return Ok(());
         } else {
-            human::summary(&self.totals, elapsed, interrupted)
+            let stopped = interrupted.then(|| self.last.as_deref().unwrap_or(Path::new("")));
+            human::summary(&self.totals, elapsed, stopped)
         };
         self.out.write_all(summary.as_bytes())?;
         self.out.flush()

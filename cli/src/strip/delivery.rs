@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Status as LabelStatus};
+use tokio::runtime::Runtime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Snapshot, Status as LabelStatus};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{File, PutOptions, Receipt, Sink, Stdout};
+use unlabel_sinks::{File, Prepared, PutOptions, Receipt, Sink, Stdout, UndoDirectory};
 
 use super::destination::Target;
-use crate::args::Strip;
+use crate::args::{IfExists, Strip, Sync};
 use crate::exit::UsageError;
 use crate::input::put_options;
 use crate::remote::{Item, Remote};
@@ -21,14 +22,25 @@ pub(super) struct Delivery {
     reader: Option<Arc<ObjectReader>>,
     report: Report,
     payload: Option<Payload>,
+    /// The source as it was, where it is to be removed.
+    original: Option<Snapshot>,
     options: PutOptions,
     dry_run: bool,
-    break_links: bool,
+    in_place: File,
+    sync: Sync,
     delete_source: bool,
+    if_exists: IfExists,
 }
 
 /// What happened at each destination.
 pub(super) type Sent = Vec<(PathBuf, unlabel_sinks::Result<Receipt>)>;
+
+/// A result at a place of this machine.
+pub(super) enum Placed {
+    Done(unlabel_sinks::Result<Receipt>),
+    /// Ready, and to be committed with others.
+    Waiting(Prepared),
+}
 
 /// A destination across a network.
 pub(super) struct Far {
@@ -45,18 +57,27 @@ impl Delivery {
         reader: Option<Arc<ObjectReader>>,
         cleaned: Cleaned,
         options: &Strip,
+        undo: Option<&UndoDirectory>,
     ) -> unlabel_core::Result<Self> {
-        let put = put_options(&cleaned, reader.as_deref())?;
+        let put = put_options(&cleaned, reader.as_deref())?.create_only(options.if_exists != IfExists::Overwrite);
         let (report, payload) = cleaned.into_parts();
+        let source = payload.as_ref().filter(|_| options.delete_source).map(Payload::source);
+        let mut in_place = File::in_place().break_links(options.break_links).writing(options.write.into());
+        if let Some(directory) = undo {
+            in_place = in_place.undo_directory(directory.clone());
+        }
         Ok(Self {
             item,
             reader,
             report,
+            original: source.and_then(unlabel_core::Source::snapshot),
             payload,
             options: put,
             dry_run: options.dry_run,
-            break_links: options.break_links,
+            in_place,
+            sync: options.sync,
             delete_source: options.delete_source,
+            if_exists: options.if_exists,
         })
     }
 
@@ -65,27 +86,46 @@ impl Delivery {
     }
 
     /// Delivers to a place of this machine, or looks, in a dry run, whether it could be begun. None where the
-    /// destination is across a network, or there is nothing to deliver.
-    pub(super) fn near(&self, target: &Target) -> Option<(PathBuf, unlabel_sinks::Result<Receipt>)> {
+    /// destination is across a network, or there is nothing to deliver. What `may_wait` is made ready only, where files
+    /// are synced together.
+    pub(super) fn near(&self, target: &Target, may_wait: bool) -> Option<(PathBuf, Placed)> {
         let payload = self.payload.as_ref()?;
         let (file, output) = match (target, &self.item) {
-            (Target::InPlace, Item::Path(path)) => (
-                File::in_place().break_links(self.break_links),
-                if self.is_clean() { PathBuf::new() } else { path.clone() },
-            ),
+            (Target::InPlace, Item::Path(path)) => {
+                (self.in_place.clone(), if self.is_clean() { PathBuf::new() } else { path.clone() })
+            }
             (Target::File(path), _) => (File::at(path), path.clone()),
             (Target::Stdout, _) if self.dry_run => return None,
             (Target::Stdout, _) => {
                 // A remote source is read by ranges: on this thread, which may block.
-                return Some(("-".into(), put(&Stdout::new(), payload, &self.options)));
+                return Some(("-".into(), Placed::Done(put(&Stdout::new(), payload, &self.options))));
             }
             (Target::Sink { .. } | Target::InPlace, _) => return None,
         };
         if self.dry_run {
             let checked = file.check("", payload, &self.options);
-            return Some((PathBuf::new(), checked.map(|()| Receipt::new("", 0))));
+            return Some((PathBuf::new(), Placed::Done(checked.map(|()| Receipt::new("", 0)))));
         }
-        Some((output, put(&file, payload, &self.options)))
+        if self.sync != Sync::Batch || !may_wait {
+            return Some((output, Placed::Done(put(&file.synced(self.sync != Sync::None), payload, &self.options))));
+        }
+        let placed = match file.prepare("", payload, &self.options) {
+            Ok(prepared) if prepared.is_pending() => Placed::Waiting(prepared.waiting()),
+            Ok(prepared) => Placed::Done(prepared.commit(false)),
+            Err(error) => Placed::Done(Err(error)),
+        };
+        Some((output, placed))
+    }
+
+    /// Lets go of what is not needed any more once every result is ready.
+    pub(super) fn release(&mut self) {
+        self.payload = None;
+        self.reader = None;
+    }
+
+    /// Whether there is something left to do when all results have arrived.
+    pub(super) fn deletes_source(&self) -> bool {
+        self.delete_source
     }
 
     /// The destination across a network that `target` is; none in a dry run, or where there is nothing to deliver.
@@ -97,7 +137,7 @@ impl Delivery {
         match (target, &self.item, &self.reader) {
             (Target::Sink { sink, name }, ..) => Some(Far { sink, name, options }),
             (Target::InPlace, Item::Object { objects, key }, Some(reader)) if !self.is_clean() => {
-                let options = options.if_match(reader.object().etag.clone());
+                let options = options.create_only(false).if_match(reader.object().etag.clone());
                 Some(Far { sink: Arc::new(objects.object(key)), name: String::new(), options })
             }
             _ => None,
@@ -107,7 +147,14 @@ impl Delivery {
     /// The report on the file, corrected where a result did not arrive.
     pub(super) fn report(mut self, sent: Sent) -> FileReport {
         let failed: Vec<_> = sent.iter().filter_map(|(to, result)| Some((to, result.as_ref().err()?))).collect();
-        if let Some((to, error)) = failed.first() {
+        let is_there = |error: &unlabel_sinks::Error| {
+            self.if_exists == IfExists::Skip && error.kind() == unlabel_sinks::ErrorKind::Exists
+        };
+        let is_skipped = !failed.is_empty() && failed.len() == sent.len();
+        if let Some((_, error)) = failed.first().filter(|_| is_skipped && failed.iter().all(|(_, it)| is_there(it))) {
+            undelivered(&mut self.report, error, "");
+            self.report.outcome = Outcome::Skipped;
+        } else if let Some((to, error)) = failed.iter().find(|(_, error)| !is_there(error)) {
             let to = if sent.len() > 1 { format!("{}: ", crate::text::path(to)) } else { String::new() };
             undelivered(&mut self.report, error, &to);
         }
@@ -126,12 +173,12 @@ impl Delivery {
 
     /// Removes the source, if that is wanted and everything arrived.
     async fn remove_source(&mut self, sent: &Sent) {
-        let is_delivered = self.payload.is_some() && !sent.is_empty() && sent.iter().all(|(_, result)| result.is_ok());
+        let is_delivered = !sent.is_empty() && sent.iter().all(|(_, result)| result.is_ok());
         if !(self.delete_source && is_delivered) {
             return;
         }
         let removed = match &self.item {
-            Item::Path(path) => remove_file(path, self.payload.as_ref()),
+            Item::Path(path) => remove_file(path, self.original.as_ref()),
             Item::Object { objects, key } => objects.delete(key).await.map_err(|error| error.to_string()),
             Item::Http(_) => Err("a file behind a URL cannot be removed".to_owned()),
         };
@@ -143,9 +190,9 @@ impl Delivery {
 }
 
 /// Removes a file that is still the one that was read.
-fn remove_file(path: &std::path::Path, payload: Option<&Payload>) -> Result<(), String> {
-    if let Some(payload) = payload {
-        payload.source().verify_unchanged().map_err(|error| error.to_string())?;
+fn remove_file(path: &std::path::Path, original: Option<&Snapshot>) -> Result<(), String> {
+    if let Some(original) = original {
+        original.verify().map_err(|error| error.to_string())?;
     }
     std::fs::remove_file(path).map_err(|error| error.to_string())
 }
@@ -157,9 +204,13 @@ fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions) -> unlabel_sink
 
 /// Corrects the report of a result that is not where it should be: nothing was removed for anybody to see.
 fn undelivered(report: &mut Report, error: &unlabel_sinks::Error, to: &str) {
-    let is_policy = error.kind() == unlabel_sinks::ErrorKind::Linked;
-    report.outcome = if is_policy { Outcome::Refused } else { Outcome::Failed };
-    let advice = if is_policy { " (--break-links, or --to)" } else { "" };
+    let advice = match error.kind() {
+        unlabel_sinks::ErrorKind::Linked => Some(" (--break-links, --write patch, or --to)"),
+        unlabel_sinks::ErrorKind::Resized => Some(" (--write atomic)"),
+        _ => None,
+    };
+    report.outcome = if advice.is_some() { Outcome::Refused } else { Outcome::Failed };
+    let advice = advice.unwrap_or_default();
     report.reason = Some(format!("{}: {to}{error}{advice}", error.kind().name()));
     report.bytes_out = report.bytes_in;
     for label in report.labels.iter_mut().filter(|label| label.status == LabelStatus::Removed) {
@@ -187,15 +238,18 @@ impl Uploads {
     pub(super) fn begin(
         &self,
         remote: &Remote,
-        mut delivery: Delivery,
+        mut delivery: Box<Delivery>,
         mut sent: Sent,
         far: Vec<Far>,
         done: impl FnOnce(FileReport) + Send + 'static,
-    ) -> unlabel_core::Result<()> {
-        let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Io, error.to_string());
-        let runtime = remote.runtime().map_err(|error| failed(&error))?;
-        let room = Arc::clone(&self.room).acquire_many_owned(needed(delivery.payload.as_ref()));
-        let room = runtime.block_on(room).map_err(|error| failed(&error))?;
+    ) {
+        let (runtime, room) = match self.room(remote, &delivery) {
+            Ok(found) => found,
+            Err(error) => {
+                let path = delivery.item.shown();
+                return done(FileReport::new(path, Report::of_error(&error, delivery.report.bytes_in)));
+            }
+        };
         runtime.spawn(async move {
             let sending: Vec<_> =
                 far.into_iter().map(|far| (far.shown(), tokio::spawn(far.put(delivery.payload.clone())))).collect();
@@ -210,7 +264,18 @@ impl Uploads {
             done(delivery.report(sent));
             drop(room);
         });
-        Ok(())
+    }
+
+    /// Waits for room for a file.
+    fn room<'r>(
+        &self,
+        remote: &'r Remote,
+        delivery: &Delivery,
+    ) -> unlabel_core::Result<(&'r Runtime, OwnedSemaphorePermit)> {
+        let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Io, error.to_string());
+        let runtime = remote.runtime().map_err(|error| failed(&error))?;
+        let room = Arc::clone(&self.room).acquire_many_owned(needed(delivery.payload.as_ref()));
+        Ok((runtime, runtime.block_on(room).map_err(|error| failed(&error))?))
     }
 
     /// Waits for the last of them.

@@ -6,19 +6,21 @@ use std::io;
 use std::path::{Component, Path, PathBuf, is_separator};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use unlabel_core::batch::{self, Entry};
+use sha2::{Digest, Sha256};
+use unlabel_core::batch::Walk;
 use unlabel_core::{Error, ErrorKind, Result};
-use unlabel_sinks::{File, Location, SendBack, Sink, StoredObject};
+use unlabel_sinks::{Location, SendBack, Sink, StoredObject};
 
 use crate::args::Strip;
 use crate::exit::UsageError;
-use crate::input::is_stream;
-use crate::remote::{Item, Origin, Remote, Walk};
+use crate::found::{self, Found};
+use crate::input::{is_left_over, is_stream};
+use crate::remote::{Item, Origin, Remote};
 use crate::text;
 
 /// Where the results of a run go: nowhere in a dry run, to one place, or to several.
 #[derive(Debug)]
-pub(super) struct Destinations(Vec<Destination>);
+pub(crate) struct Destinations(Vec<Destination>);
 
 #[derive(Debug)]
 enum Destination {
@@ -48,19 +50,36 @@ struct Directory {
     taken: Taken,
 }
 
-/// Names that results have already.
-#[derive(Debug, Default)]
-struct Taken(Mutex<HashSet<PathBuf>>);
+/// Names that results have already, where inputs could share one: half the digest of each. The files of one directory
+/// or list have names of their own, so that a long walk leaves nothing behind.
+#[derive(Debug)]
+struct Taken(Option<Mutex<HashSet<[u8; 16]>>>);
 
 impl Taken {
-    fn take(&self, name: PathBuf) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+    fn of(inputs: &Inputs<'_>) -> Self {
+        let has_own_names = match inputs.origins {
+            [origin @ Origin::Path(_)] => origin.is_many(),
+            [Origin::List(_)] => true,
+            _ => false,
+        };
+        Self((!has_own_names || FOLDS_NAMES).then(Mutex::default))
+    }
+
+    fn take(&self, name: &Path) -> bool {
+        let Some(taken) = &self.0 else { return true };
+        let digest: [u8; 32] = Sha256::digest(name.as_os_str().as_encoded_bytes()).into();
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        taken.lock().unwrap_or_else(PoisonError::into_inner).insert(half)
     }
 }
 
+/// Whether there may be one file for `A` and `a`.
+const FOLDS_NAMES: bool = cfg!(any(windows, target_vendor = "apple"));
+
 /// Where a result of one file goes.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Its own path, or its own key.
     InPlace,
     Stdout,
@@ -73,7 +92,7 @@ pub(super) enum Target {
 
 /// One file to treat.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(crate) struct Job {
     pub(super) item: Item,
     /// Where its results go, or why it cannot be treated.
     pub(super) targets: Result<Vec<Target>>,
@@ -104,7 +123,7 @@ impl Destinations {
     ///
     /// # Errors
     /// When they name no destination, or one that cannot take these inputs.
-    pub(super) fn new(options: &Strip, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
+    pub(crate) fn new(options: &Strip, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
         let is_stdin = |origin: &Origin| matches!(origin, Origin::Path(path) if is_stream(path));
         let inputs = Inputs { origins, has_stdin: origins.iter().any(is_stdin) };
         let has_http = origins.iter().any(|origin| matches!(origin, Origin::Http(_)));
@@ -120,10 +139,14 @@ impl Destinations {
             all.push(Destination::named(to, &inputs, remote)?);
         }
         for file in &options.send_back {
-            all.push(Destination::sent_back(file, &inputs, remote)?);
+            all.push(Destination::sent_back_as(file, &inputs, remote)?);
         }
         if all.iter().filter(|destination| matches!(destination, Destination::Stdout)).count() > 1 {
             return Err(UsageError::new("standard output is named twice"));
+        }
+        if all.is_empty() && !options.dry_run && inputs.has_stdin && inputs.is_one() {
+            // A filter, as others are.
+            return Ok(Self(vec![Destination::Stdout]));
         }
         if all.is_empty() && !options.dry_run {
             return Err(UsageError::new(
@@ -134,69 +157,73 @@ impl Destinations {
         Ok(Self(all))
     }
 
+    /// Where one `sendBack` says.
+    ///
+    /// # Errors
+    /// When it cannot take these inputs.
+    pub(crate) fn sent_back(send_back: SendBack, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
+        let inputs = Inputs { origins, has_stdin: false };
+        Ok(Self(vec![Destination::sent_back(send_back, &inputs, remote, "sendBack")?]))
+    }
+
     /// Whether data goes to standard output.
     pub(super) fn has_stdout(&self) -> bool {
         self.0.iter().any(|destination| matches!(destination, Destination::Stdout))
     }
 
-    /// The files at and below the origins, each with its targets.
-    pub(super) fn jobs<'d>(
+    /// The files at and below the origins, each with its targets. `record` is no input, wherever it is.
+    pub(crate) fn jobs<'d>(
         &'d self,
         origins: &'d [Origin],
+        walk: &'d Walk,
         remote: &'d Remote,
+        record: Option<&'d Path>,
     ) -> impl Iterator<Item = Job> + Send + 'd {
-        origins.iter().flat_map(move |origin| -> Box<dyn Iterator<Item = Job> + Send + 'd> {
-            match origin {
-                // Even where a file has that name.
-                Origin::Path(path) if is_stream(path) => Box::new(self.single(Item::Path(path.clone()), path)),
-                Origin::Path(path) => {
-                    let leave_out = move |path: &Path| File::is_staged(path) || self.is_output(path);
-                    Box::new(batch::entries([path.clone()], leave_out).map(move |entry| match entry {
-                        Ok(Entry { path, relative, .. }) => self.job(Item::Path(path), &relative),
-                        Err(error) => {
-                            let path = error.path().unwrap_or(Path::new("")).to_owned();
-                            Job { item: Item::Path(path), targets: Err(error) }
-                        }
-                    }))
+        let is_own = move |path: &Path| {
+            let same =
+                |own: &Path| path.file_name() == own.file_name() && fs::canonicalize(path).is_ok_and(|it| it == own);
+            record.is_some_and(same)
+        };
+        let skip = move |path: &Path| is_left_over(path) || self.is_output(path) || is_own(path);
+        origins.iter().flat_map(move |origin| {
+            let mut first = None;
+            found::files(origin, walk, remote, skip).map(move |found| match (origin, &found.item) {
+                (Origin::List(_), Item::Path(path)) if self.has_directory() && is_mixed(path, &mut first) => {
+                    let words = "the list has absolute and relative paths, whose results could have the same names";
+                    Job { item: found.item, targets: Err(Error::new(ErrorKind::Usage, words)) }
                 }
-                Origin::Http(config) => {
-                    let name = config.url.path_segments().and_then(|mut segments| segments.next_back());
-                    let name = name.filter(|name| !name.is_empty()).unwrap_or("download");
-                    Box::new(self.single(Item::Http(config.clone()), Path::new(name)))
-                }
-                Origin::Object { objects, key } => {
-                    let name = key.rsplit('/').next().unwrap_or(key);
-                    let item = Item::Object { objects: Arc::clone(objects), key: key.clone() };
-                    Box::new(self.single(item, Path::new(name)))
-                }
-                Origin::Prefix { objects, prefix } => self.below(objects, prefix, remote),
-            }
+                _ => self.job(found),
+            })
         })
     }
 
-    fn single(&self, item: Item, relative: &Path) -> impl Iterator<Item = Job> + Send + use<> {
-        std::iter::once(self.job(item, relative))
+    /// The directories that results are written in, and whether below them too; of lists nothing is known.
+    pub(super) fn writes_in(&self, origins: &[Origin]) -> Vec<(PathBuf, bool)> {
+        let beside = |path: &Path| {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            parent.unwrap_or(Path::new(".")).to_owned()
+        };
+        let mut all: Vec<(PathBuf, bool)> = Vec::new();
+        for destination in &self.0 {
+            match destination {
+                Destination::InPlace => all.extend(origins.iter().filter_map(|origin| match origin {
+                    Origin::Path(path) if origin.is_many() => Some((path.clone(), true)),
+                    Origin::Path(path) => Some((beside(path), false)),
+                    _ => None,
+                })),
+                Destination::File(path) => all.push((beside(path), false)),
+                Destination::Directory(directory) => all.push((directory.real.clone(), true)),
+                Destination::Stdout | Destination::Sink { .. } | Destination::Object(_) => {}
+            }
+        }
+        all.sort();
+        all.dedup();
+        all
     }
 
-    fn below<'d>(
-        &'d self,
-        objects: &'d Arc<unlabel_sinks::remote::Objects>,
-        prefix: &str,
-        remote: &'d Remote,
-    ) -> Box<dyn Iterator<Item = Job> + Send + 'd> {
-        let item = |key| Item::Object { objects: Arc::clone(objects), key };
-        let runtime = match remote.runtime() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                let targets = Err(Error::new(ErrorKind::Io, error.to_string()));
-                return Box::new(std::iter::once(Job { item: item(prefix.to_owned()), targets }));
-            }
-        };
-        let root = prefix.to_owned();
-        Box::new(Walk::new(runtime, Arc::clone(objects), prefix.to_owned()).map(move |found| match found {
-            Ok((key, name)) => self.job(item(key), Path::new(&name)),
-            Err(error) => Job { item: item(root.clone()), targets: Err(error) },
-        }))
+    /// Whether results are told apart by their relative paths alone.
+    fn has_directory(&self) -> bool {
+        self.0.iter().any(|destination| matches!(destination, Destination::Directory(_) | Destination::Sink { .. }))
     }
 
     /// Whether the path is where results go: not an input, even inside one.
@@ -210,10 +237,15 @@ impl Destinations {
         })
     }
 
-    fn job(&self, item: Item, relative: &Path) -> Job {
-        let targets = self.0.iter().map(|destination| destination.target(relative)).collect();
-        Job { item, targets }
+    fn job(&self, Found { item, relative }: Found) -> Job {
+        let all = |relative: PathBuf| self.0.iter().map(|destination| destination.target(&relative)).collect();
+        Job { item, targets: relative.and_then(all) }
     }
+}
+
+/// Whether the path is absolute where the first one was relative, or the other way round.
+fn is_mixed(path: &Path, first: &mut Option<bool>) -> bool {
+    *first.get_or_insert(path.is_absolute()) != path.is_absolute()
 }
 
 fn in_place(inputs: &Inputs<'_>) -> Result<Destination, UsageError> {
@@ -242,13 +274,17 @@ impl Destination {
         }
     }
 
-    fn sent_back(file: &Path, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
+    fn sent_back_as(file: &Path, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
         let shown = format!("--send-back {}", text::path(file));
         let failed = |error: &dyn std::fmt::Display| UsageError::new(format!("{shown}: {error}"));
         let words = fs::read_to_string(file).map_err(|error| failed(&error))?;
-        match serde_json::from_str(&words).map_err(|error| failed(&error))? {
+        Self::sent_back(serde_json::from_str(&words).map_err(|error| failed(&error))?, inputs, remote, &shown)
+    }
+
+    fn sent_back(send_back: SendBack, inputs: &Inputs<'_>, remote: &Remote, shown: &str) -> Result<Self, UsageError> {
+        match send_back {
             SendBack::Response => Self::stdout(inputs),
-            SendBack::Store(place) => Self::store(&place, inputs, remote, &shown),
+            SendBack::Store(place) => Self::store(&place, inputs, remote, shown),
             other => Self::sink(other, inputs, remote),
         }
     }
@@ -274,7 +310,7 @@ impl Destination {
         if inputs.has_stdin {
             return Err(UsageError::new("standard input has no name to be stored under: name an object"));
         }
-        Ok(Self::Sink { sink: Arc::new(objects.as_prefix()), taken: Taken::default() })
+        Ok(Self::Sink { sink: Arc::new(objects.as_prefix()), taken: Taken::of(inputs) })
     }
 
     fn sink(send_back: SendBack, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
@@ -283,7 +319,7 @@ impl Destination {
         if inputs.has_stdin && !inputs.is_one() {
             return Err(UsageError::new("standard input has no name to be sent under: send it alone"));
         }
-        Ok(Self::Sink { sink, taken: Taken::default() })
+        Ok(Self::Sink { sink, taken: Taken::of(inputs) })
     }
 
     fn path(to: &Path, inputs: &Inputs<'_>) -> Result<Self, UsageError> {
@@ -311,8 +347,9 @@ impl Destination {
             )));
         }
         // Of an input that the destination lies in, the destination is left out; no other may take results.
-        let inputs = roots.into_iter().filter(|root| !real.starts_with(root)).collect();
-        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs, taken: Taken::default() }))
+        let barred = roots.into_iter().filter(|root| !real.starts_with(root)).collect();
+        let taken = Taken::of(inputs);
+        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs: barred, taken }))
     }
 
     fn target(&self, relative: &Path) -> Result<Target> {
@@ -324,7 +361,7 @@ impl Destination {
             Self::Object(sink) => Ok(Target::Sink { sink: Arc::clone(sink), name: String::new() }),
             Self::Sink { sink, taken } => {
                 let name = name(relative)?;
-                if !taken.take(PathBuf::from(&name)) {
+                if !taken.take(Path::new(&name)) {
                     let words = format!("its name {} is that of another input", text::escape(&name));
                     return Err(Error::new(ErrorKind::Usage, words));
                 }
@@ -353,7 +390,7 @@ impl Directory {
         if self.inputs.iter().any(|input| self.real.join(relative).starts_with(input)) {
             return refuse("lies in an input directory: choose another destination");
         }
-        if !self.taken.take(folded(relative)) {
+        if !self.taken.take(&folded(relative)) {
             return refuse("is that of another input: strip them to different destinations");
         }
         Ok(Target::File(output))
@@ -362,11 +399,7 @@ impl Directory {
 
 /// The path as the file system tells names apart: there may be one file for `A` and `a`.
 fn folded(path: &Path) -> PathBuf {
-    if cfg!(any(windows, target_vendor = "apple")) {
-        path.to_string_lossy().to_lowercase().into()
-    } else {
-        path.to_owned()
-    }
+    if FOLDS_NAMES { path.to_string_lossy().to_lowercase().into() } else { path.to_owned() }
 }
 
 /// The absolute path without links; what does not exist yet is taken as it is.
@@ -405,7 +438,7 @@ mod tests {
             path: "out".into(),
             real: "/w/out".into(),
             inputs: vec!["/w/out/in".into()],
-            taken: Taken::default(),
+            taken: Taken(Some(Mutex::default())),
         };
         let target = |relative: &str| directory.target(Path::new(relative));
         assert!(matches!(target("a/x"), Ok(Target::File(path)) if path == Path::new("out/a/x")));

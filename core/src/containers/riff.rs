@@ -59,11 +59,6 @@ impl Chunk {
         self.start()..self.end
     }
 
-    /// Whether data of odd length lack their padding: where the next chunk begins is a guess then.
-    pub(crate) fn is_unpadded(&self) -> bool {
-        self.data.len() % 2 == 1 && self.end == self.data.end
-    }
-
     /// The identifier as text.
     pub(crate) fn name(&self) -> String {
         self.id.iter().copied().map(char::from).collect::<String>().trim_end().to_owned()
@@ -127,7 +122,7 @@ pub(crate) struct Form {
     /// Where the form ends by its length, or its last chunk if that is later.
     pub(crate) end: usize,
     /// Whether the last chunk begins in the form, and ends behind it: then no length around it can follow an edit.
-    pub(crate) is_overrun: bool,
+    is_overrun: bool,
 }
 
 /// The lengths that RF64 and BW64 keep in a chunk of their own.
@@ -169,6 +164,13 @@ impl Form {
         let is_overrun = chunks.last().is_some_and(|chunk| chunk.data.end > end);
         let end = end.max(chunks.last().map_or(0, |chunk| chunk.end));
         Ok(Self { order, length: field, chunks, end, is_overrun })
+    }
+
+    /// Whether nothing may move in it: no length would follow, or the padding lacks behind data of odd length, so that
+    /// the next chunk is found by what it looks like and stands beside.
+    pub(crate) fn is_rigid(&self) -> bool {
+        let is_unpadded = |chunk: &Chunk| chunk.data.len() % 2 == 1 && chunk.end == chunk.data.end;
+        self.is_overrun || self.chunks.iter().rev().skip(1).any(is_unpadded)
     }
 
     /// The edit of the length when the form grows by `growth` bytes.

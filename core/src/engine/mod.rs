@@ -13,7 +13,7 @@ use self::followers::followed;
 use self::residue::{copy_of, is_copy, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
-use crate::inside::{Inside, Reach};
+use crate::inside::{Before, Inside, Reach};
 use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::plan::{Layout, Plan};
@@ -98,6 +98,12 @@ pub struct Cleaned {
 }
 
 impl Cleaned {
+    /// A file that was left out by choice.
+    #[cfg(feature = "parallel")]
+    pub(crate) fn left_out(report: Report) -> Self {
+        Self { report, payload: None, detached: Vec::new() }
+    }
+
     /// What became of the file and its labels.
     pub fn report(&self) -> &Report {
         &self.report
@@ -152,7 +158,7 @@ impl Engine {
 
     fn strip_format(&self, format: &dyn Format, source: Source) -> Result<Cleaned> {
         let origin = source.clone();
-        if format.strides() && self.proof == Proof::Structural {
+        if self.strides(format) {
             source.expect_strides();
         }
         let budget = Reach::budget(&self.limits, self.inside);
@@ -249,11 +255,22 @@ impl Engine {
         }
         let payload = Payload::new(source, planned.plan);
         let view = payload.view()?;
+        if self.strides(format) {
+            view.expect_strides();
+        }
         let budget = Reach::budget(&self.limits, self.inside);
-        let reach = Reach::new(&self.limits, self.inside, &budget);
+        let mut reach = Reach::new(&self.limits, self.inside, &budget);
+        if self.proof == Proof::Structural {
+            reach = reach.after(Before { survey, plan: payload.plan() });
+        }
         let hits = verify(format, &reach, &view, findings, &removed, &needles, self.proof)?;
         drop(view);
         Ok(Removed { payload, hits, left: planned.left, notes: planned.notes })
+    }
+
+    /// Whether a file of this format is touched in few places.
+    fn strides(&self, format: &dyn Format) -> bool {
+        format.strides() && self.proof == Proof::Structural
     }
 
     /// Splits chosen sites into those that a barrier keeps, and the others.

@@ -4,6 +4,7 @@ use super::*;
 use crate::containers::zip::Archive;
 use crate::containers::zip::tests::{Member as Stored, Writer, archive};
 use crate::engine::{Engine, list};
+use crate::needles::Needles;
 use crate::report::{Outcome, Report, Status};
 use crate::scan::Proof;
 use crate::source::Source;
@@ -142,4 +143,30 @@ fn a_stored_member_is_patched_where_it_stands() {
     assert_eq!(report.outcome, Outcome::Stripped);
     assert_eq!(output.len(), bytes.len());
     assert!(memchr::memmem::find(&output, b"inner").is_none());
+}
+
+#[test]
+fn what_no_edit_touches_is_known_from_before() {
+    let long = "8888-4711-0815-2342-1776-1789-1848-1918-1945-1989";
+    let pictures = [picture(&[("id", long), ("note", "stays")]), picture(&[("note", "stays too")])];
+    let custom = PROPERTIES.replace("outer", long);
+    let bytes = document(&custom, &[("a.png", &pictures[0]), ("b.png", &pictures[1])]);
+    let (limits, format) = (Limits::default(), detect(&bytes, Some("docx")).unwrap());
+    let budget = Reach::budget(&limits, Inside::Strip);
+    let reach = Reach::new(&limits, Inside::Strip, &budget);
+    let survey = reach.survey(format, &bytes).unwrap();
+    let sites = survey.findings().sites.iter().enumerate();
+    let chosen: Vec<usize> = sites.filter(|(_, site)| site.key == "id").map(|(index, _)| index).collect();
+    let needles = Needles::new([("id", Some("id"), Some(long))]);
+    let plan = survey.plan(&Removal::new(&chosen, &needles), Layout::Preserve).unwrap().plan;
+    assert_eq!((plan.keeps_length(), chosen.len()), (true, 2));
+
+    let before = Before { survey: &*survey, plan: &plan };
+    let is_known = |index| before.look(index, &survey.member_extent(index).unwrap()).is_some();
+    assert_eq!([is_known(0), is_known(1)], [false, true]);
+    let result = plan.apply(&bytes).unwrap();
+    let (afresh, again) =
+        (reach.survey(format, &result).unwrap(), reach.after(before).survey(format, &result).unwrap());
+    assert_eq!(afresh.findings(), again.findings());
+    assert_eq!(again.findings().sites.len(), survey.findings().sites.len() - 2);
 }

@@ -7,7 +7,6 @@ use std::io::Read;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -27,7 +26,8 @@ use remote::Sparse;
 pub const MAP_FROM: u64 = 512 << 10;
 
 /// Of a map this long, what a format does not look at is worth not being read ahead.
-const STRIDES_FROM: u64 = 64 << 20;
+#[cfg(unix)]
+const STRIDES_FROM: usize = 64 << 20;
 
 /// Most bytes that one [`Source::read`] of a local file answers.
 pub const PIECE: usize = 128 << 10;
@@ -53,8 +53,6 @@ struct Inner {
     file: Option<OpenFile>,
     /// Where the bytes came from, if not from a local file.
     origin: Option<Arc<dyn ReadAt>>,
-    /// Whether views are touched in few places, far apart.
-    strides: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -75,6 +73,46 @@ enum Data {
     Sparse(Sparse),
 }
 
+/// What a file was when it was opened: tells whether it still is, without holding the file or its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Snapshot {
+    /// The path it was opened at.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fails when the file at the path is no longer the one that was read: another size, inode, or time of modification or
+    /// change.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`], or [`ErrorKind::Io`] when the file is gone.
+    pub fn verify(&self) -> Result<()> {
+        self.compare(std::fs::metadata(&self.path))
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_file(&self, file: &File) -> Result<()> {
+        self.compare(file.metadata())
+    }
+
+    fn compare(&self, now: std::io::Result<Metadata>) -> Result<()> {
+        let now = now.map_err(|error| Error::io("cannot read its attributes", error).for_path(&self.path))?;
+        if Identity::of(&now) != self.identity {
+            let error = Error::new(ErrorKind::Changed, "the file changed while it was being treated");
+            return Err(error.for_path(&self.path));
+        }
+        Ok(())
+    }
+}
+
 /// What tells that a file is still the one that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
@@ -82,6 +120,9 @@ struct Identity {
     modified: Option<SystemTime>,
     #[cfg(unix)]
     inode: (u64, u64),
+    /// When anything about it changed: a patch in place sets the modification time back, and cannot set this.
+    #[cfg(unix)]
+    changed: (i64, i64),
 }
 
 impl Identity {
@@ -94,21 +135,22 @@ impl Identity {
                 use std::os::unix::fs::MetadataExt;
                 (metadata.dev(), metadata.ino())
             },
+            #[cfg(unix)]
+            changed: {
+                use std::os::unix::fs::MetadataExt;
+                (metadata.ctime(), metadata.ctime_nsec())
+            },
         }
     }
 }
 
 impl Source {
     fn new(data: Data, file: Option<OpenFile>) -> Self {
-        Self::of_inner(Inner { data, file, origin: None, strides: AtomicBool::new(false) })
+        Self { inner: Arc::new(Inner { data, file, origin: None }), name: None, attached: Arc::default() }
     }
 
     fn from_origin(data: Data, file: Option<OpenFile>, origin: Arc<dyn ReadAt>) -> Self {
-        Self::of_inner(Inner { data, file, origin: Some(origin), strides: AtomicBool::new(false) })
-    }
-
-    fn of_inner(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner), name: None, attached: Arc::default() }
+        Self { inner: Arc::new(Inner { data, file, origin: Some(origin) }), name: None, attached: Arc::default() }
     }
 
     /// Bytes that are read by ranges, as they are needed: an object in a store.
@@ -276,43 +318,33 @@ impl Source {
         matches!(self.inner.data, Data::Mapped(_))
     }
 
-    /// Fails when the file at the source's path is no longer the one that was read: another size, modification time
-    /// or inode. Always succeeds for bytes that never were a file here; of a remote object every read makes sure.
+    /// Fails when the file at the source's path is no longer the one that was read: another size, inode, or time of
+    /// modification or change. Always succeeds for bytes that never were a file here; of a remote object every read makes sure.
     ///
     /// # Errors
     /// [`ErrorKind::Changed`], or [`ErrorKind::Io`] when the file is gone.
     pub fn verify_unchanged(&self) -> Result<()> {
-        let Some(OpenFile { path: Some(path), identity, .. }) = &self.inner.file else { return Ok(()) };
-        let now =
-            std::fs::metadata(path).map_err(|error| Error::io("cannot read its attributes", error).for_path(path))?;
-        if Identity::of(&now) != *identity {
-            return Err(Error::new(ErrorKind::Changed, "the file changed while it was being treated").for_path(path));
-        }
-        Ok(())
+        self.snapshot().map_or(Ok(()), |snapshot| snapshot.verify())
     }
 
-    /// Asks the system not to read ahead where a large map, and views of it, are touched: only few places far apart are.
+    /// What the file was when it was opened. None for bytes that never were a file with a name here.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let OpenFile { path: Some(path), identity, .. } = self.inner.file.as_ref()? else { return None };
+        Some(Snapshot { path: path.clone(), identity: identity.clone() })
+    }
+
+    /// Asks the system not to read ahead where a large map is touched: only few places far apart are.
     pub(crate) fn expect_strides(&self) {
-        if let Data::Mapped(map) = &self.inner.data
-            && self.len() >= STRIDES_FROM
-        {
-            self.inner.strides.store(true, Ordering::Relaxed);
-            #[cfg(unix)]
-            advise_strides(|advice| map.advise(advice));
+        #[cfg(unix)]
+        if let Data::Mapped(map) = &self.inner.data {
+            advise_strides(map.len(), |advice| map.advise(advice));
         }
     }
 
     /// A private copy to patch: of a mapped file a copy-on-write map, which shares every page that stays untouched.
     pub(crate) fn private_view(&self) -> Result<View> {
         match (&self.inner.data, &self.inner.file) {
-            (Data::Mapped(data), Some(open)) => {
-                let view = map(&open.file, data.len() as u64, Access::Private)?;
-                #[cfg(unix)]
-                if let (View::Private(map), true) = (&view, self.inner.strides.load(Ordering::Relaxed)) {
-                    advise_strides(|advice| map.advise(advice));
-                }
-                Ok(view)
-            }
+            (Data::Mapped(data), Some(open)) => map(&open.file, data.len() as u64, Access::Private),
             (Data::Sparse(sparse), _) => Ok(View::Sparse(sparse.copy()?)),
             _ => Ok(View::Owned(self.bytes().to_vec())),
         }
@@ -354,6 +386,16 @@ pub(crate) enum View {
 }
 
 impl View {
+    /// As [`Source::expect_strides`].
+    pub(crate) fn expect_strides(&self) {
+        match self {
+            #[cfg(unix)]
+            Self::Private(map) => advise_strides(map.len(), |advice| map.advise(advice)),
+            Self::Unchanged(source) => source.expect_strides(),
+            _ => {}
+        }
+    }
+
     pub(crate) fn as_mut(&mut self) -> Option<&mut [u8]> {
         match self {
             Self::Owned(bytes) => Some(bytes),
@@ -378,10 +420,12 @@ impl Deref for View {
     }
 }
 
-/// Only speed depends on the advice, so that it does not matter whether the system takes it.
+/// Gives the advice for a map of `len` bytes. Only speed depends on it, so that it does not matter whether it is taken.
 #[cfg(unix)]
-fn advise_strides(advise: impl FnOnce(memmap2::Advice) -> std::io::Result<()>) {
-    let _ = advise(memmap2::Advice::Random);
+fn advise_strides(len: usize, advise: impl FnOnce(memmap2::Advice) -> std::io::Result<()>) {
+    if len >= STRIDES_FROM {
+        let _ = advise(memmap2::Advice::Random);
+    }
 }
 
 /// Reads the bytes of `range` at their offset.

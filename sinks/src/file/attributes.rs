@@ -1,6 +1,6 @@
 //! What a written file has from the original besides its content.
 
-pub(super) use system::{carry, change, is_same_file, keep, refuse_links, user};
+pub(super) use system::{carry, change, is_same_file, keep, refuse_links, set, user, value};
 
 #[cfg(unix)]
 mod system {
@@ -12,6 +12,7 @@ mod system {
 
     use xattr::FileExt;
 
+    use super::super::fault;
     use super::super::labels::AttributeChange;
     use crate::error::{Error, ErrorKind, Result};
 
@@ -86,21 +87,39 @@ mod system {
         Ok(found)
     }
 
+    /// The value of one attribute; none where it, or a place for it, is not there.
+    pub(in crate::file) fn value(file: &File, name: &OsStr) -> Result<Option<Vec<u8>>> {
+        match file.get_xattr(name) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            read => read.map_err(|error| lost(format!("cannot read the attribute {}", name.display()), error)),
+        }
+    }
+
+    /// Sets one attribute, or removes it.
+    pub(in crate::file) fn set(file: &File, name: &OsStr, value: Option<&[u8]>) -> Result<()> {
+        let changed = fault::step("attribute").and_then(|()| match value {
+            Some(value) => file.set_xattr(name, value),
+            None => file.remove_xattr(name),
+        });
+        changed.map_err(|error| lost(format!("cannot set the attribute {}", name.display()), error))
+    }
+
     /// Changes attributes of `file`, all of them or none: after a failure those before are set back.
     pub(in crate::file) fn change(file: &File, changes: &[AttributeChange]) -> Result<()> {
         let mut done = Vec::new();
-        for AttributeChange { name, value } in changes {
+        for AttributeChange { name, value, creates } in changes {
             let old = match file.get_xattr(name) {
-                Ok(Some(old)) => old,
+                Ok(old @ Some(_)) => old,
+                Ok(None) if *creates => None,
                 // Gone already, or never carried to a place that has no attributes.
                 Ok(None) => continue,
-                Err(error) if error.kind() == io::ErrorKind::Unsupported => continue,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported && !creates => continue,
                 Err(error) => return Err(undone(file, done, name, error)),
             };
-            let outcome = match value {
+            let outcome = fault::step("attribute").and_then(|()| match value {
                 Some(value) => file.set_xattr(name, value),
                 None => file.remove_xattr(name),
-            };
+            });
             match outcome {
                 Ok(()) => done.push((name, old)),
                 Err(error) => return Err(undone(file, done, name, error)),
@@ -110,11 +129,14 @@ mod system {
     }
 
     /// Sets back what was `done`, as far as that is possible, since the attribute `name` cannot be changed.
-    fn undone(file: &File, done: Vec<(&OsString, Vec<u8>)>, name: &OsStr, error: io::Error) -> Error {
+    fn undone(file: &File, done: Vec<(&OsString, Option<Vec<u8>>)>, name: &OsStr, error: io::Error) -> Error {
         for (name, old) in done {
-            let _ = file.set_xattr(name, &old);
+            let _ = match old {
+                Some(old) => file.set_xattr(name, &old),
+                None => file.remove_xattr(name),
+            };
         }
-        lost(format!("cannot remove the label in the attribute {}", name.display()), error)
+        lost(format!("cannot change the attribute {}", name.display()), error)
     }
 
     fn copy_attributes(original: &File, staged: &File) -> Result<()> {
@@ -187,7 +209,7 @@ mod system {
 /// Systems without owners, modes and links as Unix has them: the times are kept, the rest is what the place gives.
 #[cfg(not(unix))]
 mod system {
-    use std::ffi::OsString;
+    use std::ffi::{OsStr, OsString};
     use std::fs::{File, FileTimes};
     use std::path::Path;
 
@@ -199,6 +221,14 @@ mod system {
     }
 
     pub(in crate::file) fn change(_: &File, _: &[AttributeChange]) -> Result<()> {
+        Ok(())
+    }
+
+    pub(in crate::file) fn value(_: &File, _: &OsStr) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    pub(in crate::file) fn set(_: &File, _: &OsStr, _: Option<&[u8]>) -> Result<()> {
         Ok(())
     }
 

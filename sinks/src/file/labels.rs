@@ -65,6 +65,8 @@ pub struct AttributeChange {
     pub name: OsString,
     /// Its new value; none where it goes.
     pub value: Option<Vec<u8>>,
+    /// Whether it gets its value even where it is not there: when the removal of a label is undone.
+    pub(super) creates: bool,
 }
 
 /// The labels beside a file.
@@ -108,14 +110,15 @@ impl FileLabels {
         for (name, value) in &self.attributes {
             let name = name.clone();
             let Some(tags) = tags(&name, value) else {
-                changes.extend(goes().then_some(AttributeChange { name, value: None }));
+                changes.extend(goes().then_some(AttributeChange { name, value: None, creates: false }));
                 continue;
             };
             let all = tags.split(',');
             let kept: Vec<_> = all.clone().filter(|tag| word(tag).is_none() || !goes()).collect();
             if kept.len() < all.count() {
                 let has_words = kept.iter().copied().any(|tag| word(tag).is_some());
-                changes.push(AttributeChange { name, value: has_words.then(|| kept.join(",").into_bytes()) });
+                let value = has_words.then(|| kept.join(",").into_bytes());
+                changes.push(AttributeChange { name, value, creates: false });
             }
         }
         changes
@@ -204,6 +207,7 @@ mod tests {
         let change = |name: &str, value: Option<&str>| AttributeChange {
             name: name.into(),
             value: value.map(|value| value.as_bytes().to_vec()),
+            creates: false,
         };
         assert_eq!(labels.without(&[3, 5]), [change("user.label", None), change(TAGS, Some("one,,three"))]);
         assert_eq!(labels.without(&[4]), [change(TAGS, Some(" two,,three"))]);

@@ -6,6 +6,12 @@
 //! was. A failure removes the staged file; a kill or a power cut may leave one behind, named
 //! `.NAME.unlabel-RANDOM`, which is never mistaken for the target and can be deleted.
 //!
+//! In place, a file may be patched instead ([`Write::Patch`]): the few bytes that change are written into the file, behind
+//! a journal beside it, `.NAME.unlabel-undo-HASH`. A kill or a power cut leaves the journal; the next write in place, or
+//! [`recover`], makes the file the old one, or finds that it is the new one.
+//!
+//! An [`UndoDirectory`] keeps, where one is given, what undoes each change in place later: [`UndoRecord`].
+//!
 //! Symbolic links are followed to the real file and never replaced. What is not a regular file is refused. A target
 //! that is the source under another name is refused: replacing a file is [`File::in_place`], where more is kept.
 //!
@@ -16,14 +22,26 @@
 //! | modification time | kept | that of the source |
 //! | extended attributes | kept, ACLs included | `user.*` of the source, where the place can hold them |
 //! | labels among them that are to go ([`FileLabels`]) | removed | left out |
-//! | other hard links | refused, unless [`File::break_links`] | – |
+//! | other hard links | refused, unless [`File::break_links`]; a patch is seen under every name | – |
 //!
 //! A new destination for bytes that never were a file (a pipe) gets the mode that the process gives to new files.
 
+mod at;
 mod attributes;
 mod copy;
+mod fault;
+mod file_systems;
+mod journal;
 mod labels;
+mod patch;
+mod prepared;
+mod recover;
 mod stage;
+mod stale;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+mod undo;
 
 use std::fmt;
 use std::fs;
@@ -33,7 +51,13 @@ use std::path::{Path, PathBuf};
 use unlabel_core::Payload;
 
 pub use self::labels::{AttributeChange, FileLabels};
+use self::patch::Patch;
+use self::prepared::Work;
+pub use self::prepared::{Prepared, commit_all, group_size};
+pub use self::recover::{Recovery, is_unfinished, recover};
 use self::stage::{Access, Staged};
+use self::undo::Record;
+pub use self::undo::{UndoDirectory, UndoRecord, Undone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -41,8 +65,23 @@ use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 #[derive(Clone, Debug)]
 pub struct File {
     target: Target,
+    write: Write,
     break_links: bool,
     synced: bool,
+    undo: Option<UndoDirectory>,
+}
+
+/// How a file is given its new content in place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Write {
+    /// A new file is written beside it and takes its name in one step.
+    #[default]
+    Atomic,
+    /// The few bytes that change are written into the file itself, behind a journal that [`recover`] undoes them from.
+    ///
+    /// Much less is written, and every name of the file (hard links) sees the change. Only for results that are as long
+    /// as the file: others are [`ErrorKind::Resized`].
+    Patch,
 }
 
 #[derive(Clone, Debug)]
@@ -75,13 +114,64 @@ impl File {
         stage::is_staged(path)
     }
 
+    /// Removes the file at `path` if it is a staged file that a killed process left behind, and answers whether it was:
+    /// named exactly as staged files are, regular, owned by the user of this process, and for `age` without any change.
+    /// Choose an age that no write takes: a younger one may still be at work.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be looked at or removed.
+    pub fn remove_stale(path: &Path, age: std::time::Duration) -> Result<bool> {
+        stale::remove(path, age)
+    }
+
+    /// Whether `path` is named as only journals of patches are: see [`recover`]. A walk leaves them out, too; they must
+    /// not be deleted.
+    ///
+    /// ```
+    /// # use std::path::Path;
+    /// use unlabel_sinks::File;
+    /// assert!(File::is_journal(Path::new("a/.report.docx.unlabel-undo-0123456789abcdef")));
+    /// assert!(!File::is_journal(Path::new("a/.report.docx.unlabel-a1B2c3D4")));
+    /// ```
+    pub fn is_journal(path: &Path) -> bool {
+        journal::is_journal(path)
+    }
+
     /// Replaces the file that the payload was read from. A payload that changes nothing touches nothing.
     pub fn in_place() -> Self {
         Self::of(Target::Source)
     }
 
     fn of(target: Target) -> Self {
-        Self { target, break_links: false, synced: true }
+        Self { target, write: Write::Atomic, break_links: false, synced: true, undo: None }
+    }
+
+    /// How a file is given its new content in place. Default: [`Write::Atomic`]. Other targets are always written so.
+    #[must_use]
+    pub fn writing(mut self, write: Write) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// Keeps in `directory`, for each file that is changed in place, what undoes that. Default: nothing is kept.
+    ///
+    /// Each changed file is read once more as it was and as it is to be, for their digests.
+    #[must_use]
+    pub fn undo_directory(mut self, directory: UndoDirectory) -> Self {
+        self.undo = Some(directory);
+        self
+    }
+
+    /// Whether `path` is named as only the records of an [`UndoDirectory`] are. A walk leaves them out.
+    ///
+    /// ```
+    /// # use std::path::Path;
+    /// use unlabel_sinks::File;
+    /// assert!(File::is_undo_record(Path::new("kept/report.docx.0123456789abcdef.0.unlabel-undo")));
+    /// assert!(!File::is_undo_record(Path::new("notes.unlabel-undo")));
+    /// ```
+    pub fn is_undo_record(path: &Path) -> bool {
+        undo::is_record(path)
     }
 
     /// Whether a file with several names (hard links) is replaced in place under the one name that was given.
@@ -95,7 +185,7 @@ impl File {
     }
 
     /// Whether file and directory are synced to the medium before the write counts as done. Default true; without
-    /// it a power cut may leave an empty file.
+    /// it a power cut may leave an empty file, or one that is patched in part.
     #[must_use]
     pub fn synced(mut self, synced: bool) -> Self {
         self.synced = synced;
@@ -107,12 +197,22 @@ impl File {
     /// # Errors
     /// As [`Sink::put`].
     pub fn write(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
+        self.prepare(name, payload, options)?.commit(self.synced)
+    }
+
+    /// The first half of [`write`](Self::write): all but what makes the result visible.
+    ///
+    /// A payload that changes nothing of the file it was read from is done with here.
+    ///
+    /// # Errors
+    /// As [`Sink::put`].
+    pub fn prepare(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Prepared> {
         match &self.target {
             Target::Source => self.replace(payload, options),
-            Target::Exact(path) => self.create(path, payload, options),
+            Target::Exact(path) => create(path, payload, options),
             Target::Directory(root) => {
                 name::check(name)?;
-                self.create(&root.join(name), payload, options)
+                create(&root.join(name), payload, options)
             }
         }
     }
@@ -133,25 +233,50 @@ impl File {
         }
     }
 
-    fn replace(&self, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
+    fn replace(&self, payload: &Payload, options: &PutOptions) -> Result<Prepared> {
         let source = payload.source();
         let (target, original) = self.replaceable(payload)?;
         if payload.is_identity() {
             // The content stays where it is, also where labels beside it go.
-            if !options.file_attributes.is_empty() {
-                source.verify_unchanged()?;
-                attributes::change(original, &options.file_attributes)?;
+            let receipt = receipt(&target, payload, 0);
+            if options.file_attributes.is_empty() {
+                return Ok(Prepared { work: Work::None, receipt, record: None });
             }
-            return Ok(receipt(&target, payload, 0));
+            source.verify_unchanged()?;
+            let record = self.record(&target, original, payload, options)?;
+            let file = original.try_clone().map_err(|error| Error::io("cannot hold the file open", error))?;
+            let changes = options.file_attributes.clone();
+            let work = Work::Attributes { file, target, changes, original: source.snapshot() };
+            return Ok(Prepared { work, receipt, record });
         }
+        if self.write == Write::Patch {
+            let patch = Patch::prepare(&target, payload, &options.file_attributes)?;
+            let record = self.record(&target, original, payload, options)?;
+            let receipt = receipt(&target, payload, payload.plan().new_bytes());
+            return Ok(Prepared { work: Work::Patch(Box::new(patch)), receipt, record });
+        }
+        patch::refuse_unfinished(&target, recover(&target)?)?;
+        let record = self.record(&target, original, payload, options)?;
         let mut staged = Staged::beside(&target, Access::Private)?;
         let written = staged.fill(payload)?;
         attributes::keep(original, staged.file())?;
         attributes::change(staged.file(), &options.file_attributes)?;
-        staged.finish(self.synced)?;
-        source.verify_unchanged()?;
-        staged.replace(&target, self.synced)?;
-        Ok(receipt(&target, payload, written))
+        let receipt = receipt(&target, payload, written);
+        let (original, new_directories) = (source.snapshot(), Vec::new());
+        let work = Work::Staged { staged, target, create_only: false, original, new_directories };
+        Ok(Prepared { work, receipt, record })
+    }
+
+    /// Writes down what undoes the change, where that is wanted.
+    fn record(
+        &self,
+        target: &Path,
+        original: &fs::File,
+        payload: &Payload,
+        options: &PutOptions,
+    ) -> Result<Option<Record>> {
+        let write = |directory: &UndoDirectory| directory.record(target, original, payload, &options.file_attributes);
+        self.undo.as_ref().map(write).transpose()
     }
 
     /// The real path of the file to replace, and the open file.
@@ -161,35 +286,44 @@ impl File {
             return Err(Error::new(ErrorKind::Unsupported, "the input is not a file that could be replaced"));
         };
         let target = fs::canonicalize(path).map_err(|error| Error::io("cannot resolve its path", error))?;
-        if !payload.is_identity() && !self.break_links {
-            attributes::refuse_links(original)?;
+        match self.write {
+            _ if payload.is_identity() => {}
+            Write::Patch => patch::refuse_other_lengths(payload)?,
+            Write::Atomic if self.break_links => {}
+            Write::Atomic => attributes::refuse_links(original)?,
         }
         Ok((target, original))
     }
+}
 
-    fn create(&self, path: &Path, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
-        let source = payload.source();
-        let target = free(path, payload, options)?;
-        if let Some(parent) = target.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            fs::create_dir_all(parent)
-                .map_err(|error| Error::io(format!("cannot create the directory {}", parent.display()), error))?;
-        }
-        let access = if source.file().is_some() { Access::Private } else { Access::Default };
-        let mut staged = Staged::beside(&target, access)?;
-        let written = staged.fill(payload)?;
-        if let Some(original) = source.file() {
-            attributes::carry(original, staged.file())?;
-            attributes::change(staged.file(), &options.file_attributes)?;
-        }
-        staged.finish(self.synced)?;
-        source.verify_unchanged()?;
-        if options.create_only {
-            staged.create(&target, self.synced)?;
-        } else {
-            staged.replace(&target, self.synced)?;
-        }
-        Ok(receipt(&target, payload, written))
+fn create(path: &Path, payload: &Payload, options: &PutOptions) -> Result<Prepared> {
+    let source = payload.source();
+    let target = free(path, payload, options)?;
+    let new_directories = create_directories(&target)?;
+    let access = if source.file().is_some() { Access::Private } else { Access::Default };
+    let mut staged = Staged::beside(&target, access)?;
+    let written = staged.fill(payload)?;
+    if let Some(original) = source.file() {
+        attributes::carry(original, staged.file())?;
+        attributes::change(staged.file(), &options.file_attributes)?;
     }
+    let receipt = receipt(&target, payload, written);
+    let (create_only, original) = (options.create_only, source.snapshot());
+    let work = Work::Staged { staged, target, create_only, original, new_directories };
+    Ok(Prepared { work, receipt, record: None })
+}
+
+/// Creates the directories that `target` is in, and answers those that were not there.
+fn create_directories(target: &Path) -> Result<Vec<PathBuf>> {
+    let directory = stage::directory_of(target);
+    if directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.is_dir();
+    let missing = directory.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+    fs::create_dir_all(directory)
+        .map_err(|error| Error::io(format!("cannot create the directory {}", directory.display()), error))?;
+    Ok(missing)
 }
 
 fn receipt(target: &Path, payload: &Payload, written: u64) -> Receipt {

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 use unlabel_core::Payload;
 
-use super::copy;
+use super::{copy, fault};
 use crate::error::{Error, Result};
 
 /// Who may read the staged file before it is given its attributes.
@@ -55,8 +55,8 @@ impl Staged {
         }
         #[cfg(not(unix))]
         let _ = access;
-        let file = builder
-            .tempfile_in(directory)
+        let file = fault::step("create")
+            .and_then(|()| builder.tempfile_in(directory))
             .map_err(|error| Error::io(format!("cannot create a file in {}", directory.display()), error))?;
         Ok(Self { file })
     }
@@ -68,6 +68,7 @@ impl Staged {
 
     /// Writes the result, and answers how many bytes that took.
     pub(super) fn fill(&mut self, payload: &Payload) -> Result<u64> {
+        fault::step("fill").map_err(|error| Error::io("cannot write", error))?;
         let written = copy::fill(self.file.as_file_mut(), payload)?;
         let len = self.file().metadata().map_err(|error| Error::io("cannot check the result", error))?.len();
         if len != payload.len() {
@@ -77,46 +78,42 @@ impl Staged {
     }
 
     /// Brings the content to the medium.
-    pub(super) fn finish(&mut self, synced: bool) -> Result<()> {
-        if synced {
-            self.file().sync_all().map_err(|error| Error::io("cannot sync the result", error))?;
-        }
-        Ok(())
+    pub(super) fn persist(&self) -> Result<()> {
+        fault::step("sync")
+            .and_then(|()| self.file().sync_all())
+            .map_err(|error| Error::io("cannot sync the result", error))
     }
 
     /// Takes the name of `target`, replacing what has it.
-    pub(super) fn replace(self, target: &Path, synced: bool) -> Result<()> {
-        self.file
-            .persist(target)
-            .map_err(|error| Error::io(format!("cannot replace {}", target.display()), error.error))?;
-        sync_directory(target, synced)
+    pub(super) fn replace(self, target: &Path) -> Result<()> {
+        let failed = |error| Error::io(format!("cannot replace {}", target.display()), error);
+        fault::step("rename").map_err(failed)?;
+        self.file.persist(target).map_err(|error| failed(error.error)).map(drop)
     }
 
     /// Takes the name of `target`, which must be free.
-    pub(super) fn create(self, target: &Path, synced: bool) -> Result<()> {
-        self.file
-            .persist_noclobber(target)
-            .map_err(|error| Error::io(format!("cannot create {}", target.display()), error.error))?;
-        sync_directory(target, synced)
+    pub(super) fn create(self, target: &Path) -> Result<fs::File> {
+        let failed = |error| Error::io(format!("cannot create {}", target.display()), error);
+        fault::step("rename").map_err(failed)?;
+        self.file.persist_noclobber(target).map_err(|error| failed(error.error))
     }
 }
 
-fn directory_of(target: &Path) -> &Path {
+/// The directory that `target` is in.
+pub(super) fn directory_of(target: &Path) -> &Path {
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-/// Brings the new name to the medium, so that a power cut does not bring the old file back.
+/// Brings a new name in the directory of `target` to the medium, so that a power cut does not bring the old state back.
 #[cfg(unix)]
-fn sync_directory(target: &Path, synced: bool) -> Result<()> {
-    if !synced {
-        return Ok(());
-    }
-    match fs::File::open(directory_of(target)).and_then(|directory| directory.sync_all()) {
-        // Some file systems cannot sync a directory, and one may write to a directory that one cannot read. The
-        // result is complete and in place, so neither is a failure.
+pub(super) fn sync_directory(target: &Path) -> Result<()> {
+    let opened = fault::step("sync").and_then(|()| fs::File::open(directory_of(target)));
+    match opened.and_then(|directory| directory.sync_all()) {
+        // Some file systems cannot sync a directory, and one may write to a directory that one cannot read. What was
+        // written is complete and in place, so neither is a failure.
         Err(error)
             if !matches!(
                 error.kind(),
@@ -125,13 +122,13 @@ fn sync_directory(target: &Path, synced: bool) -> Result<()> {
                     | std::io::ErrorKind::PermissionDenied
             ) =>
         {
-            Err(Error::io("the result is in place, but cannot be synced", error))
+            Err(Error::io("the directory cannot be synced", error))
         }
         _ => Ok(()),
     }
 }
 
 #[cfg(not(unix))]
-fn sync_directory(_: &Path, _: bool) -> Result<()> {
+pub(super) fn sync_directory(_: &Path) -> Result<()> {
     Ok(())
 }

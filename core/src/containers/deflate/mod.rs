@@ -10,6 +10,9 @@
 //! refused: readers differ, and the data is there. A preset dictionary is refused.
 
 mod blocks;
+mod huffman;
+mod memory;
+mod quick;
 
 use std::cell::Cell;
 
@@ -77,7 +80,12 @@ const EAGER: usize = 256 << 10;
 /// assert!(inflate(&coded, Wrapper::Zlib, 5).is_err());
 /// ```
 pub fn inflate(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Inflated> {
-    with_decoder(|decoder| inflate_with(decoder, input, wrapper, limit_bytes))
+    if let Some(known) = memory::recall(input, wrapper, limit_bytes) {
+        return Ok(known);
+    }
+    let decoded = with_decoder(|decoder| inflate_with(decoder, input, wrapper, limit_bytes))?;
+    memory::keep(input, wrapper, &decoded);
+    Ok(decoded)
 }
 
 /// Runs `work` with a fresh decoder, one that an earlier call has set up if there is one.
@@ -107,7 +115,8 @@ fn inflate_with(decoder: &mut Decompress, input: &[u8], wrapper: Wrapper, limit_
         }
         let before = bytes.len();
         let status = decoder
-            .decompress_vec(body.get(position..).unwrap_or_default(), &mut bytes, FlushDecompress::None)
+            // A stream that ends in this call need not be remembered for another one.
+            .decompress_vec(body.get(position..).unwrap_or_default(), &mut bytes, FlushDecompress::Finish)
             .map_err(|_| broken(decoder, wrapper))?;
         if bytes.len() > limit {
             return Err(over(limit_bytes));
@@ -136,15 +145,31 @@ pub fn inflate_windows(
     limit_bytes: u64,
     window: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<usize> {
+    // One that is short is mostly decoded more than once.
+    if limit_bytes <= WINDOW as u64
+        && let Ok(decoded) = inflate(input, wrapper, limit_bytes)
+    {
+        window(&decoded.bytes)?;
+        return Ok(decoded.consumed);
+    }
+    with_decoder(|decoder| inflate_windows_with(decoder, input, wrapper, limit_bytes, window))
+}
+
+fn inflate_windows_with(
+    decoder: &mut Decompress,
+    input: &[u8],
+    wrapper: Wrapper,
+    limit_bytes: u64,
+    window: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<usize> {
     let body = body_of(input, wrapper)?;
-    let mut decoder = Decompress::new(false);
-    let mut piece = Vec::with_capacity(WINDOW);
+    let mut piece = Vec::with_capacity(WINDOW.min(usize::try_from(limit_bytes).unwrap_or(WINDOW)).max(64));
     loop {
         let position = decoder.total_in();
         piece.clear();
         let status = decoder
             .decompress_vec(body.get(position as usize..).unwrap_or_default(), &mut piece, FlushDecompress::None)
-            .map_err(|_| broken(&decoder, wrapper))?;
+            .map_err(|_| broken(decoder, wrapper))?;
         if decoder.total_out() > limit_bytes {
             return Err(over(limit_bytes));
         }
@@ -155,10 +180,30 @@ pub fn inflate_windows(
             break;
         }
         if decoder.total_in() == position && piece.is_empty() {
-            return Err(truncated(&decoder, wrapper));
+            return Err(truncated(decoder, wrapper));
         }
     }
     Ok(close(input, wrapper, decoder.total_in() as usize, None).0)
+}
+
+/// Decodes the first bytes of a stream, at most `len` of them.
+///
+/// # Errors
+/// As [`inflate`], when not even one byte can be decoded.
+pub fn inflate_head(input: &[u8], wrapper: Wrapper, len: usize) -> Result<Vec<u8>> {
+    let body = body_of(input, wrapper)?;
+    let mut head = Vec::with_capacity(len);
+    with_decoder(|decoder| {
+        // One call does it: there is all of the input, and room for all of the output.
+        match decoder.decompress_vec(body, &mut head, FlushDecompress::None) {
+            Ok(status) if status == Status::StreamEnd || !head.is_empty() || len == 0 => Ok(()),
+            Ok(_) => Err(truncated(decoder, wrapper)),
+            Err(_) if head.is_empty() => Err(broken(decoder, wrapper)),
+            Err(_) => Ok(()),
+        }
+    })?;
+    head.truncate(len);
+    Ok(head)
 }
 
 /// Codes `data` as small as is worth the time.
@@ -167,6 +212,31 @@ pub fn deflate(data: &[u8], wrapper: Wrapper) -> Vec<u8> {
     compress(&mut output, data, EFFORT, &[FlushCompress::Finish]);
     seal(&mut output, data, wrapper);
     output
+}
+
+/// Codes short `data` in little time, less tightly than [`deflate`]. None for more than 8 KiB.
+pub fn deflate_quick(data: &[u8]) -> Option<Vec<u8>> {
+    let (coded, _) = quick::block(data, true)?;
+    decodes_to(&coded, Wrapper::Raw, data).then_some(coded)
+}
+
+/// As [`deflate_exact`], in little time, where `data` are short and `len` leaves room enough.
+pub fn deflate_quick_exact(data: &[u8], wrapper: Wrapper, len: usize) -> Option<Vec<u8>> {
+    let body_len = len.checked_sub(wrapper.overhead())?;
+    let (coded, end) = quick::block(data, false)?;
+    let tail = Tail::reaching(end, body_len)?;
+    let mut output = open(len, wrapper);
+    let start = output.len();
+    output.extend_from_slice(&coded);
+    tail.write(&mut output, start, end);
+    seal(&mut output, data, wrapper);
+    (output.len() == len && decodes_to(&output, wrapper, data)).then_some(output)
+}
+
+/// Whether the decoder of the library takes all of `coded`, and reads `data` in it: for what was made here.
+fn decodes_to(coded: &[u8], wrapper: Wrapper, data: &[u8]) -> bool {
+    inflate(coded, wrapper, data.len() as u64)
+        .is_ok_and(|decoded| decoded.bytes == data && decoded.consumed == coded.len())
 }
 
 /// Codes `data` in exactly `len` bytes, if that is possible.
@@ -184,6 +254,9 @@ pub fn deflate(data: &[u8], wrapper: Wrapper) -> Vec<u8> {
 /// ```
 pub fn deflate_exact(data: &[u8], wrapper: Wrapper, len: usize) -> Option<Vec<u8>> {
     let body_len = len.checked_sub(wrapper.overhead())?;
+    if let Some(exact) = deflate_quick_exact(data, wrapper, len) {
+        return Some(exact);
+    }
     for level in [EFFORT, 6, 8, 7, 5, 4, 3, 2, 1] {
         let mut output = open(len, wrapper);
         compress(&mut output, data, level, &[FlushCompress::Finish]);
@@ -198,9 +271,7 @@ pub fn deflate_exact(data: &[u8], wrapper: Wrapper, len: usize) -> Option<Vec<u8
         }
         seal(&mut output, data, wrapper);
         // The end of the data was found by its bit pattern: let a decoder confirm it.
-        let confirmed = inflate(&output, wrapper, data.len() as u64)
-            .is_ok_and(|decoded| decoded.bytes == data && decoded.consumed == len && output.len() == len);
-        if confirmed {
+        if output.len() == len && decodes_to(&output, wrapper, data) {
             return Some(output);
         }
     }
@@ -297,122 +368,4 @@ fn compress(output: &mut Vec<u8>, data: &[u8], level: u32, flushes: &[FlushCompr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-    use proptest::prelude::*;
-
-    fn property(name: &str, value: &str) -> String {
-        format!(
-            "<property fmtid=\"{{D5CDD505-2E9C-101B-9397-08002B2CF9AE}}\" name=\"{name}\"><vt:lpwstr>{value}</vt:lpwstr></property>"
-        )
-    }
-
-    fn bodies() -> impl Strategy<Value = Vec<u8>> {
-        let properties = proptest::collection::vec(("[A-Za-z_]{1,20}", "[ -~]{0,40}"), 0..12)
-            .prop_map(|list| list.iter().map(|(name, value)| property(name, value)).collect::<String>().into_bytes());
-        let bytes = proptest::collection::vec(any::<u8>(), 0..400);
-        let long = (any::<u8>(), 0..200_000_usize).prop_map(|(byte, len)| vec![byte; len]);
-        prop_oneof![6 => properties, 1 => bytes, 1 => long]
-    }
-
-    /// Checks with a decoder that is told where the input ends, and one byte short of it.
-    fn check(coded: &[u8], wrapper: Wrapper, data: &[u8], len: usize) {
-        assert_eq!(coded.len(), len);
-        let decoded = inflate(coded, wrapper, data.len() as u64).unwrap();
-        assert!(decoded.bytes == data && decoded.intact);
-        assert_eq!(decoded.consumed, len);
-        let mut followed = coded.to_vec();
-        followed.extend_from_slice(b"PK\x01\x02");
-        assert_eq!(inflate(&followed, wrapper, data.len() as u64).unwrap().consumed, len);
-        if wrapper == Wrapper::Raw {
-            assert!(inflate(&coded[..len - 1], wrapper, data.len() as u64).is_err());
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(150))]
-
-        #[test]
-        fn every_gap_from_15_is_reached(data in bodies(), zlib: bool) {
-            let wrapper = if zlib { Wrapper::Zlib } else { Wrapper::Raw };
-            let shortest = deflate(&data, wrapper).len();
-            for gap in 0..64 {
-                match deflate_exact(&data, wrapper, shortest + gap) {
-                    Some(coded) => check(&coded, wrapper, &data, shortest + gap),
-                    None => prop_assert!((1..15).contains(&gap), "gap {gap} not reached"),
-                }
-            }
-        }
-
-        #[test]
-        fn hostile_streams_do_not_panic(data in proptest::collection::vec(any::<u8>(), 0..300), zlib: bool) {
-            let wrapper = if zlib { Wrapper::Zlib } else { Wrapper::Raw };
-            let _ = inflate(&data, wrapper, 10_000);
-            let _ = inflate_windows(&data, wrapper, 10_000, &mut |_| Ok(()));
-        }
-    }
-
-    #[test]
-    fn most_small_gaps_are_reached() {
-        let data: Vec<u8> = (0..8).flat_map(|index| property(&format!("key{index}"), "Secret").into_bytes()).collect();
-        let shortest = deflate(&data, Wrapper::Raw).len();
-        let reached = (1..15).filter(|gap| deflate_exact(&data, Wrapper::Raw, shortest + gap).is_some()).count();
-        assert!(reached >= 10, "only {reached} of 14");
-    }
-
-    #[test]
-    fn large_gaps_are_reached() {
-        let data = property("id", "8888").into_bytes();
-        for wrapper in [Wrapper::Raw, Wrapper::Zlib] {
-            let len = deflate(&data, wrapper).len() + 100_003;
-            check(&deflate_exact(&data, wrapper, len).unwrap(), wrapper, &data, len);
-        }
-    }
-
-    #[test]
-    fn a_bomb_meets_the_limit() {
-        let bomb = deflate(&vec![0; 10 << 20], Wrapper::Raw);
-        let limit = 1 << 20;
-        assert_eq!(inflate(&bomb, Wrapper::Raw, limit).unwrap_err().kind(), ErrorKind::LimitExceeded);
-        let mut seen = 0;
-        let error = inflate_windows(&bomb, Wrapper::Raw, limit, &mut |piece| {
-            seen += piece.len();
-            Ok(())
-        });
-        assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
-        assert!(seen <= 1 << 20);
-        assert_eq!(inflate(&bomb, Wrapper::Raw, 10 << 20).unwrap().bytes.len(), 10 << 20);
-    }
-
-    #[test]
-    fn windows_join_to_the_data() {
-        let data: Vec<u8> = (0..300_000_u32).flat_map(|index| (index / 7).to_le_bytes()).collect();
-        for wrapper in [Wrapper::Raw, Wrapper::Zlib] {
-            let mut coded = deflate(&data, wrapper);
-            let len = coded.len();
-            coded.extend_from_slice(b"more");
-            let mut joined = Vec::new();
-            let consumed = inflate_windows(&coded, wrapper, data.len() as u64, &mut |piece| {
-                joined.extend_from_slice(piece);
-                Ok(())
-            });
-            assert_eq!(consumed.unwrap(), len);
-            assert!(joined == data);
-        }
-    }
-
-    #[test]
-    fn broken_zlib_data_is_told_apart() {
-        let coded = deflate(b"data", Wrapper::Zlib);
-        let mut wrong_sum = coded.clone();
-        *wrong_sum.last_mut().unwrap() ^= 1;
-        let decoded = inflate(&wrong_sum, Wrapper::Zlib, 10).unwrap();
-        assert!(!decoded.intact && decoded.bytes == b"data" && decoded.consumed == coded.len());
-        let no_sum = inflate(&coded[..coded.len() - 3], Wrapper::Zlib, 10).unwrap();
-        assert!(!no_sum.intact && no_sum.consumed == coded.len() - 3);
-        assert_eq!(inflate(&coded[..5], Wrapper::Zlib, 10).unwrap_err().kind(), ErrorKind::Malformed);
-        assert_eq!(inflate(b"\x78\x9d..", Wrapper::Zlib, 10).unwrap_err().offset(), Some(0));
-        assert_eq!(inflate(b"x", Wrapper::Zlib, 10).unwrap_err().kind(), ErrorKind::Malformed);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod signatures;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 pub(crate) use names::normal;
 pub(crate) use signatures::Signatures;
@@ -316,15 +317,14 @@ impl Survey for Package<'_> {
         self.files.iter().map(member).collect()
     }
 
+    fn member_extent(&self, index: usize) -> Option<Range<u64>> {
+        self.archive.entries().get(*self.files.get(index)?).map(Entry::range)
+    }
+
     fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
-        self.opened(self.file(index)?)?;
-        let mut head = Vec::new();
-        let enough = || Error::limit("enough is known");
-        let shown = self.archive.windows(self.file(index)?, u64::MAX, &mut |piece| {
-            head.extend_from_slice(piece.get(..piece.len().min(len - head.len())).unwrap_or_default());
-            if head.len() < len { Ok(()) } else { Err(enough()) }
-        });
-        if head.is_empty() { shown.map(|()| head) } else { Ok(head) }
+        let entry = self.file(index)?;
+        self.opened(entry)?;
+        self.archive.head(entry, len)
     }
 
     fn member(&self, index: usize) -> Result<Cow<'_, [u8]>> {

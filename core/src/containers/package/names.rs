@@ -3,6 +3,11 @@
 /// A part name or package-level target in one spelling: lower case, percent escapes decoded, no leading slash, no
 /// dots, query or fragment.
 pub(crate) fn normal(name: &str) -> String {
+    let is_plain = !name.bytes().any(|byte| matches!(byte, b'?' | b'#' | b'%' | b'\\'));
+    let has_gap = |name: &str| name.starts_with(['/', '.']) || name.contains("//") || name.contains("/.");
+    if is_plain && !name.ends_with('/') && !has_gap(name) {
+        return name.to_ascii_lowercase();
+    }
     let name = name.split(['?', '#']).next().unwrap_or_default();
     let mut segments: Vec<&str> = Vec::new();
     for segment in name.split(['/', '\\']) {
@@ -26,4 +31,20 @@ fn unescaped(name: &str) -> String {
         rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
     }
     String::from_utf8_lossy(&bytes).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normal;
+
+    #[test]
+    fn every_spelling_of_a_name_is_one() {
+        for name in
+            ["docProps/Custom.xml", "/docProps/custom.xml", "docprops//./custom%2exml?a#b", "x/../DocProps\\custom.xml"]
+        {
+            assert_eq!(normal(name), "docprops/custom.xml", "{name}");
+        }
+        assert_eq!(normal("[Content_Types].xml"), "[content_types].xml");
+        assert_eq!(normal("word/"), "word");
+    }
 }

@@ -10,7 +10,7 @@
 //!
 //! Sloppy files are common, so what can be read is read: an entry whose value lies outside the block is a site without
 //! value, a cut directory gives the entries it has, and what cannot be followed is left unclaimed. A directory that
-//! overlaps another one, or image data, is not edited.
+//! overlaps another one, a value, or image data, is not edited.
 
 mod directory;
 mod edit;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Archive, Entry, GROWTH_HINT, LOCAL_LEN, Stale, StaleKind, ZIP64, extras};
-use crate::containers::deflate::{Wrapper, deflate, deflate_exact};
+use crate::containers::deflate::{Wrapper, deflate, deflate_exact, deflate_quick, deflate_quick_exact};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Edit, Layout};
 
@@ -236,8 +236,12 @@ impl Archive<'_> {
         fields: &mut Vec<u8>,
     ) -> (Vec<u8>, Vec<u8>) {
         let data = change.data.clone();
-        let coded = if entry.is_stored() { data.clone() } else { deflate(&data, Wrapper::Raw) };
         let room = (entry.data().end - entry.local_extra_range().start) as usize - fields.len();
+        let is_filled = request.layout == Layout::Preserve && !entry.is_stored();
+        if let Some(quick) = is_filled.then(|| quick_to_fit(&data, room, request.growth_hint, fields)).flatten() {
+            return (quick, data);
+        }
+        let coded = if entry.is_stored() { data.clone() } else { deflate(&data, Wrapper::Raw) };
         // Another program may have coded more tightly than we do at first.
         if request.layout == Layout::Compact && coded.len() <= room {
             return (coded, data);
@@ -415,6 +419,15 @@ fn add_hint(fields: &mut Vec<u8>, len: usize) -> bool {
     hint.resize(len, 0);
     fields.splice(at..at, hint);
     true
+}
+
+/// Codes short data with what fills up `room`: where there is enough of it, nothing is gained by coding tightly.
+fn quick_to_fit(data: &[u8], room: usize, growth_hint: bool, fields: &mut Vec<u8>) -> Option<Vec<u8>> {
+    if !growth_hint {
+        return deflate_quick_exact(data, Wrapper::Raw, room);
+    }
+    let quick = deflate_quick(data).filter(|quick| quick.len() <= room)?;
+    (quick.len() == room || add_hint(fields, room - quick.len())).then_some(quick)
 }
 
 /// Appends the data descriptor of `entry` in the form it had.

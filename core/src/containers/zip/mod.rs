@@ -237,6 +237,18 @@ impl<'a> Archive<'a> {
         inflated.map(drop).map_err(|error| error.rebased(entry.data().start))
     }
 
+    /// The first decoded bytes of a member, at most `len`; damage behind them does not matter.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), when not even one byte can be decoded.
+    pub fn head(&self, index: usize, len: usize) -> Result<Vec<u8>> {
+        let (entry, coded) = self.coded(index)?;
+        if entry.is_stored() {
+            return Ok(coded.get(..len).unwrap_or(coded).to_vec());
+        }
+        deflate::inflate_head(coded, Wrapper::Raw, len).map_err(|error| error.rebased(entry.data().start))
+    }
+
     /// The data of a member as it stands in the file; nothing when there is no such member.
     pub fn coded_bytes(&self, index: usize) -> &'a [u8] {
         self.entries.get(index).map(|entry| self.bytes(entry.data())).unwrap_or_default()

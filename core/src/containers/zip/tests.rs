@@ -290,7 +290,7 @@ fn one_change(bytes: &[u8], data: &[u8], layout: Layout, growth_hint: bool) -> (
 
 #[test]
 fn freed_bytes_become_a_growth_hint_that_a_later_edit_takes_back() {
-    let long: Vec<u8> = (0..400_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
+    let long: Vec<u8> = (0..2000_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
     let bytes = archive(&[("custom.xml", &long), ("other.xml", b"other")]);
     let (shorter, keeps) = one_change(&bytes, &long[..300], Layout::Preserve, true);
     assert!(keeps && shorter.len() == bytes.len());
@@ -305,7 +305,7 @@ fn freed_bytes_become_a_growth_hint_that_a_later_edit_takes_back() {
 
 #[test]
 fn the_growth_hint_stands_before_bytes_that_are_no_field() {
-    let long: Vec<u8> = (0..400_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
+    let long: Vec<u8> = (0..2000_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
     for junk in [&b"\0"[..], &b"\x0a\0\xff\xff"[..]] {
         let members = vec![Member { local_extra: junk.to_vec(), ..Member::new("custom.xml", &long) }];
         let bytes = Writer { members, ..Writer::default() }.write();
@@ -323,7 +323,7 @@ fn the_growth_hint_stands_before_bytes_that_are_no_field() {
 #[test]
 fn a_member_that_grows_moves_the_rest() {
     let bytes = archive(&[("custom.xml", b"a"), ("other.xml", b"other")]);
-    let long: Vec<u8> = (0..400_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
+    let long: Vec<u8> = (0..2000_u32).flat_map(|index| (index * 7919).to_string().into_bytes()).collect();
     let (output, keeps) = one_change(&bytes, &long, Layout::Preserve, true);
     assert!(!keeps);
     let result = Archive::parse(&output, &limits()).unwrap();

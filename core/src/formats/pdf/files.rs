@@ -158,6 +158,12 @@ impl File {
         Member { place: self.name.clone(), offset: self.data.start as u64, len: self.len, barrier: None }
     }
 
+    /// Its object up to the end of the data: what says how they are coded stands before them.
+    pub(super) fn extent(&self, document: &Document<'_>) -> Option<Range<u64>> {
+        let object = document.walk.objects.get(self.object)?;
+        Some(object.range.start.min(self.data.start) as u64..self.data.end as u64)
+    }
+
     fn error(&self, kind: ErrorKind, reason: &'static str) -> Error {
         Error::new(kind, reason).at(self.data.start as u64)
     }

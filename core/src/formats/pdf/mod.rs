@@ -38,6 +38,7 @@ mod walk;
 mod xref;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::Format;
 use crate::error::{Error, ErrorKind, Result};
@@ -159,6 +160,10 @@ impl Survey for PdfSurvey<'_> {
     /// What changes its length would move everything behind it.
     fn member_layout(&self, _: Layout) -> Layout {
         Layout::Preserve
+    }
+
+    fn member_extent(&self, index: usize) -> Option<Range<u64>> {
+        self.files.get(index)?.extent(&self.document)
     }
 
     fn member_head(&self, index: usize, len: usize) -> Result<Vec<u8>> {

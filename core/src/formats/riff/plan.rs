@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{AreaKind, Body, Flavour, Held, Part, Surveyed};
 use crate::containers::Carrier;
 use crate::containers::nested::{growth, rewrite};
-use crate::containers::riff::{Chunk, HEADER, Order, filler};
+use crate::containers::riff::{Form, HEADER, Order, filler};
 use crate::containers::slack::{blank, is_foreign};
 use crate::error::{ErrorKind, Result};
 use crate::needles::Needles;
@@ -30,13 +30,14 @@ impl Surveyed<'_> {
     pub(super) fn plan_removal(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
         let mut edits = self.stale(removal.needles);
         let mut grown = vec![0i64; self.forms.len()];
+        let is_rigid = self.forms.iter().any(Form::is_rigid);
         let (mut gone, mut left, mut left_members) = (Vec::new(), Vec::new(), Vec::new());
         for (number, part) in self.parts.iter().enumerate() {
             let first = removal.sites.partition_point(|site| *site < part.sites.start);
             let chosen = removal.sites.get(first..).unwrap_or_default().iter();
             let chosen: Vec<usize> =
                 chosen.take_while(|site| **site < part.sites.end).map(|site| site - part.sites.start).collect();
-            let layout = self.layout_at(part, layout);
+            let layout = self.layout_at(part, layout, is_rigid);
             let members = self.new_files(number, &chosen, removal, &mut left_members);
             let change = Change { chosen: &chosen, members: &members, needles: removal.needles, layout };
             let Some((own, is_gone)) = self.part_edits(part, &change)? else {
@@ -60,19 +61,12 @@ impl Surveyed<'_> {
     }
 
     /// The layout in which a chunk may be edited: what stands in a list within, or before media that are addressed by
-    /// offsets, keeps its length, and so does what is cut off, longer than what holds it, or among chunks that lack padding.
-    fn layout_at(&self, part: &Part<'_>, layout: Layout) -> Layout {
+    /// offsets, keeps its length, and so does what is cut off, and all of a file in which nothing may move.
+    fn layout_at(&self, part: &Part<'_>, layout: Layout, is_rigid: bool) -> Layout {
         let is_last = part.form.is_none_or(|form| form + 1 == self.forms.len());
         let moves_media = self.flavour == Flavour::Avi && (!is_last || part.chunk.start() < self.media_end);
         let is_inner = part.form.is_none() && self.forms.last().is_some_and(|form| part.chunk.start() < form.end);
-        let is_overrun = self.forms.iter().any(|form| form.is_overrun);
-        // Where padding lacks, a chunk is found by what it follows, and by what follows it.
-        let is_unpadded = self.forms.iter().flat_map(|form| form.chunks.iter().rev().skip(1)).any(Chunk::is_unpadded);
-        if moves_media || is_inner || is_overrun || is_unpadded || part.chunk.is_cut {
-            Layout::Preserve
-        } else {
-            layout
-        }
+        if is_rigid || moves_media || is_inner || part.chunk.is_cut { Layout::Preserve } else { layout }
     }
 
     /// The edits of one part, and whether its chunk is none of its kind any more. Nothing where there is no room.

@@ -32,8 +32,11 @@ impl Root {
 pub(in crate::formats) fn root(input: &[u8]) -> Option<Root> {
     let head = input.get(..input.len().min(HEAD))?;
     let begins = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let first = begins.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0)?;
-    if !matches!(first, b'<' | 0xff | 0xfe) {
+    // Most files are told from text by their first letters, before they are decoded as such.
+    let mut letters = begins.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+    let is_marked = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+    let opens = |next: &u8| next.is_ascii_alphabetic() || matches!(next, b'!' | b'?' | b'_' | 0x80..);
+    if !(is_marked || letters.next() == Some(&b'<') && letters.next().is_some_and(opens)) {
         return None;
     }
     // A character that is cut in two at the end is a stray one here.

@@ -1,0 +1,71 @@
+//! What the comparison measures besides programs that people have: `peers read FOLDER` opens, reads and closes every
+//! file; `peers zip FROM TO` copies packages through the `zip` crate, with the label cut out of the custom properties and
+//! other members as they are packed. Both on all processors.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use unlabel_benches::KEY;
+use walkdir::WalkDir;
+use zip::write::SimpleFileOptions;
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["read", folder] => files(folder).try_for_each_init(Vec::new, |buffer, path| {
+            buffer.clear();
+            File::open(path)?.read_to_end(buffer)?;
+            Ok(())
+        }),
+        ["zip", from, to] => {
+            if Path::new(from).is_file() {
+                return copy(Path::new(from), Path::new(to));
+            }
+            files(from).try_for_each(|path| copy(&path, &Path::new(to).join(path.strip_prefix(from)?)))
+        }
+        _ => Err("usage: peers read FOLDER | peers zip FROM TO".into()),
+    }
+}
+
+fn files(folder: &str) -> impl ParallelIterator<Item = PathBuf> {
+    let entries = WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).par_bridge()
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome {
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut package = zip::ZipArchive::new(BufReader::new(File::open(from)?))?;
+    let mut copy = zip::ZipWriter::new(BufWriter::new(File::create(to)?));
+    for index in 0..package.len() {
+        let name = package.name_for_index(index).unwrap_or_default().to_owned();
+        if name == "docProps/custom.xml" {
+            let mut properties = String::new();
+            package.by_index(index)?.read_to_string(&mut properties)?;
+            copy.start_file(name, SimpleFileOptions::default())?;
+            copy.write_all(without_label(&properties).as_bytes())?;
+        } else {
+            copy.raw_copy_file(package.by_index_raw(index)?)?;
+        }
+    }
+    copy.finish()?.flush()?;
+    Ok(())
+}
+
+/// The text without the property of that name, as a script would cut it out.
+fn without_label(properties: &str) -> String {
+    let mut rest = properties.to_owned();
+    if let Some(name) = rest.find(&format!("name=\"{KEY}\""))
+        && let Some(start) = rest[..name].rfind("<property ")
+        && let Some(end) = rest[name..].find("</property>")
+    {
+        rest.replace_range(start..name + end + "</property>".len(), "");
+    }
+    rest
+}
