@@ -123,7 +123,8 @@ impl Segment<'_> {
 }
 
 impl Plan {
-    /// A plan of `edits` over `input_len` bytes. Edits are sorted here; empty ones are dropped.
+    /// A plan of `edits` over `input_len` bytes. Edits are sorted here, empty ones are dropped, and cuts that touch become
+    /// one, so that the way back has one insertion in their place.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] when two edits overlap or touch the same insertion point, or one is reversed or out
@@ -131,6 +132,14 @@ impl Plan {
     pub fn new(mut edits: Vec<Edit>, input_len: u64) -> Result<Self> {
         edits.retain(|edit| !(edit.range.start == edit.range.end && edit.with.is_empty()));
         edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+        edits.dedup_by(|next, last| {
+            let both_cut = next.with.is_empty() && last.with.is_empty();
+            let touches = both_cut && last.range.end == next.range.start && next.range.start <= next.range.end;
+            if touches {
+                last.range.end = next.range.end;
+            }
+            touches
+        });
         let mut end = 0;
         let mut output_len = input_len;
         let mut previous_inserts_at = None;

@@ -86,6 +86,19 @@ fn what_was_changed_is_undone_byte_for_byte() {
 }
 
 #[test]
+fn cuts_that_touch_are_undone() {
+    let (mut fixture, kept) = (Fixture::new(LENGTHS[0].max(64)), Kept::new());
+    fixture.edits = vec![Edit::delete(3..9), Edit::delete(9..11), Edit::replace(11..11, &b"new"[..]), Edit::delete(11..20)];
+    let len = fixture.old.len() as u64;
+    fixture.new = Plan::new(fixture.edits.clone(), len).unwrap().apply(&fixture.old).unwrap();
+    let sink = File::in_place().undo_directory(kept.directory.clone());
+    sink.write("", &fixture.payload(), &options()).unwrap();
+    assert!(fixture.is_new());
+    assert_eq!(kept.one().undo().unwrap(), Undone::Restored);
+    assert!(!fixture.is_new());
+}
+
+#[test]
 fn a_file_that_changed_since_is_left_alone() {
     for (mode, is_moved) in WAYS {
         let (fixture, kept) = (fixture(2_000, is_moved), Kept::new());
