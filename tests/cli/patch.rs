@@ -99,6 +99,8 @@ fn a_kill_at_every_step_leaves_old_or_new_files() {
             _ => {}
         }
         environment.run(&format!("{STRIP} .")).ended(1);
+        // What waited to be used for further files.
+        environment.run("recover .").ended(0);
         assert_eq!(environment.files(), new, "step {step}, and again");
         check(&environment, &new, &new, &format!("step {step}, and again"));
     }

@@ -161,7 +161,8 @@ impl Service<'_> {
                 };
                 let destinations = destinations.map_err(failed)?;
                 let job = destinations.jobs(&origins, self.walk, self.remote, None).next();
-                let session = Session { engine: &engine, options: &options, shared: &self.shared, undo: None };
+                let in_place = strip::in_place(&options, None);
+                let session = Session { engine: &engine, options: &options, shared: &self.shared, in_place: &in_place };
                 let (answers, id, dry_run) = (Arc::clone(&self.answers), id.clone(), options.dry_run);
                 session.file(job.ok_or("there is no such file")?, move |report| {
                     answers.say(json_file(&report, dry_run, Some(&id)));

@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Snapshot, Status as LabelStatus};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{File, Prepared, PutOptions, Receipt, Sink, Stdout, UndoDirectory};
+use unlabel_sinks::{File, Prepared, PutOptions, Receipt, Sink, Stdout};
 
 use super::destination::Target;
 use crate::args::{IfExists, Strip, Sync};
@@ -57,15 +57,11 @@ impl Delivery {
         reader: Option<Arc<ObjectReader>>,
         cleaned: Cleaned,
         options: &Strip,
-        undo: Option<&UndoDirectory>,
+        in_place: &File,
     ) -> unlabel_core::Result<Self> {
         let put = put_options(&cleaned, reader.as_deref())?.create_only(options.if_exists != IfExists::Overwrite);
         let (report, payload) = cleaned.into_parts();
         let source = payload.as_ref().filter(|_| options.delete_source).map(Payload::source);
-        let mut in_place = File::in_place().break_links(options.break_links).writing(options.write.into());
-        if let Some(directory) = undo {
-            in_place = in_place.undo_directory(directory.clone());
-        }
         Ok(Self {
             item,
             reader,
@@ -74,7 +70,7 @@ impl Delivery {
             payload,
             options: put,
             dry_run: options.dry_run,
-            in_place,
+            in_place: in_place.clone(),
             sync: options.sync,
             delete_source: options.delete_source,
             if_exists: options.if_exists,

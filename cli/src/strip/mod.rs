@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use unlabel_core::batch::{Sequence, Workers};
 use unlabel_core::{Cleaned, Engine, Error, ErrorKind, Inside, Label, Limits, Outcome, Report, Source};
 
-use unlabel_sinks::UndoDirectory;
+use unlabel_sinks::{File, UndoDirectory};
 
 use self::claims::{Claim, Claims};
 use self::delivery::{Delivery, Far, Placed, Sent, Uploads};
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
     let walk = options.selection.walk(options.ordered)?;
     let origins = found::origins(&options.paths, &options.selection, &remote)?;
     let destinations = Destinations::new(options, &origins, &remote)?;
-    let undo = undo_directory(options, &origins)?;
+    let in_place = in_place(options, undo_directory(options, &origins)?);
     let mut record = Record::open(options, &labels)?;
     let (finished, earlier) = record.as_mut().map(Record::take_finished).unwrap_or_default();
     let record_path = record.as_ref().and_then(Record::real_path);
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
         stop: stop.clone(),
     });
     let shared = Shared::new(&remote);
-    let session = Session { engine: &engine, options, shared: &shared, undo: undo.as_ref() };
+    let session = Session { engine: &engine, options, shared: &shared, in_place: &in_place };
     let sequence = {
         let output = Arc::clone(&output);
         Sequence::ordered(if options.ordered { WINDOW } else { 0 }, move |file: FileReport| output.print(&file))
@@ -98,6 +98,15 @@ pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
     } else {
         Status::SomeFailed
     })
+}
+
+/// What writes files in place, as the options say.
+pub(crate) fn in_place(options: &Strip, undo: Option<UndoDirectory>) -> File {
+    let file = File::in_place().break_links(options.break_links).writing(options.write.into()).reusing_journals(true);
+    match undo {
+        Some(directory) => file.undo_directory(directory),
+        None => file,
+    }
 }
 
 /// The directory that keeps what undoes the changes, made where it is missing; none in a dry run.
@@ -271,8 +280,8 @@ pub(crate) struct Session<'o> {
     pub(crate) engine: &'o Engine,
     pub(crate) options: &'o Strip,
     pub(crate) shared: &'o Shared<'o>,
-    /// Keeps what undoes changes in place, where that is wanted.
-    pub(crate) undo: Option<&'o UndoDirectory>,
+    /// Writes files of this machine in place, where that is wanted.
+    pub(crate) in_place: &'o File,
 }
 
 /// How far a file came.
@@ -328,7 +337,7 @@ impl Session<'_> {
                 return Ok(Step::Done(Box::new(FileReport::new(item.shown(), Report::of_error(&error, len)))));
             }
         };
-        let delivery = Delivery::new(item, opened.reader, cleaned, self.options, self.undo)?;
+        let delivery = Delivery::new(item, opened.reader, cleaned, self.options, self.in_place)?;
         Ok(deliver(delivery, targets, claim))
     }
 

@@ -47,9 +47,11 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use unlabel_core::Payload;
 
+use self::journal::Spares;
 pub use self::labels::{AttributeChange, FileLabels};
 use self::patch::Patch;
 use self::prepared::Work;
@@ -69,6 +71,7 @@ pub struct File {
     break_links: bool,
     synced: bool,
     undo: Option<UndoDirectory>,
+    spares: Option<Arc<Spares>>,
 }
 
 /// How a file is given its new content in place.
@@ -143,7 +146,7 @@ impl File {
     }
 
     fn of(target: Target) -> Self {
-        Self { target, write: Write::Atomic, break_links: false, synced: true, undo: None }
+        Self { target, write: Write::Atomic, break_links: false, synced: true, undo: None, spares: None }
     }
 
     /// How a file is given its new content in place. Default: [`Write::Atomic`]. Other targets are always written so.
@@ -159,6 +162,16 @@ impl File {
     #[must_use]
     pub fn undo_directory(mut self, directory: UndoDirectory) -> Self {
         self.undo = Some(directory);
+        self
+    }
+
+    /// Whether journals of patches that are done are kept for the next files, empty and under names that belong to no
+    /// file, rather than one created and removed for each. For many files; up to 16 are kept. They go with the last clone
+    /// of this sink; those that a killed process leaves behind, [`recover`] removes. Default false. Only Linux has what
+    /// it takes.
+    #[must_use]
+    pub fn reusing_journals(mut self, reusing: bool) -> Self {
+        self.spares = reusing.then(Arc::default);
         self
     }
 
@@ -250,7 +263,7 @@ impl File {
             return Ok(Prepared { work, receipt, record });
         }
         if self.write == Write::Patch {
-            let patch = Patch::prepare(&target, payload, &options.file_attributes)?;
+            let patch = Patch::prepare(&target, payload, &options.file_attributes, self.spares.as_ref())?;
             let record = self.record(&target, original, payload, options)?;
             let receipt = receipt(&target, payload, payload.plan().new_bytes());
             return Ok(Prepared { work: Work::Patch(Box::new(patch)), receipt, record });

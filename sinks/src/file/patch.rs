@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use unlabel_core::{Edit, Payload, Plan, Replacement, Snapshot};
 
-use super::journal::{self, Draft, Journal};
+use super::journal::{self, Draft, Journal, Spares};
 use super::labels::AttributeChange;
 use super::recover::{self, Recovery};
 use super::stage::sync_directory;
@@ -39,6 +39,7 @@ struct Written {
     path: PathBuf,
     file: Option<fs::File>,
     is_needed: bool,
+    spares: Option<Arc<Spares>>,
 }
 
 impl Drop for Written {
@@ -51,14 +52,21 @@ impl Drop for Written {
 
 impl Patch {
     /// Opens and locks the file, makes sure that it is the one of the payload, and writes the journal.
-    pub(super) fn prepare(target: &Path, payload: &Payload, changes: &[AttributeChange]) -> Result<Self> {
+    ///
+    /// That is one of the `spares`, if there are any, and becomes one when it is done with.
+    pub(super) fn prepare(
+        target: &Path,
+        payload: &Payload,
+        changes: &[AttributeChange],
+        spares: Option<&Arc<Spares>>,
+    ) -> Result<Self> {
         refuse_other_lengths(payload)?;
         let file = open_locked(target)?;
         refuse_unfinished(target, recover::recover_locked(target, &file)?)?;
         let original = payload.source().snapshot();
         original.as_ref().map_or(Ok(()), |original| original.verify_file(&file))?;
         let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
-        let journal = Written::create(journal::path_for(target))?;
+        let journal = Written::create(journal::path_for(target), spares)?;
         let name = target.file_name().unwrap_or_default();
         if let Some(out) = &journal.file {
             Draft { name, original: &file, payload, changes, digests: None }.write(out)?;
@@ -83,7 +91,6 @@ impl Patch {
         // It may have waited for others, and not everybody asks for locks.
         self.original.as_ref().map_or(Ok(()), |original| original.verify_file(&self.file))?;
         self.journal.is_needed = true;
-        self.journal.file = None;
         let written = self.write().map_err(|error| Error::io("cannot write", error));
         let written = written.and_then(|()| attributes::change(&self.file, &self.changes));
         let written = written.and_then(|()| keep_time(&self.file, self.modified));
@@ -128,9 +135,9 @@ impl Patch {
     }
 
     /// Removes the journal. That needs no sync: a journal that comes back finds the file as it should be.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         fault::step("remove")
-            .and_then(|()| fs::remove_file(&self.journal.path))
+            .and_then(|()| self.journal.remove())
             .map_err(|error| Error::io("the result is in place, but its journal cannot be removed", error))
     }
 
@@ -148,15 +155,25 @@ impl Patch {
 }
 
 impl Written {
-    fn create(path: PathBuf) -> Result<Self> {
+    fn create(path: PathBuf, spares: Option<&Arc<Spares>>) -> Result<Self> {
         let mut options = fs::File::options();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = fault::step("create")
-            .and_then(|()| options.open(&path))
+            .and_then(|()| spares.and_then(|spares| spares.take(&path)).map_or_else(|| options.open(&path), Ok))
             .map_err(|error| Error::io(format!("cannot create the journal {}", path.display()), error))?;
-        Ok(Self { path, file: Some(file), is_needed: false })
+        Ok(Self { path, file: Some(file), is_needed: false, spares: spares.cloned() })
+    }
+
+    /// Takes it from beside the file.
+    fn remove(&mut self) -> io::Result<()> {
+        if let (Some(spares), Some(file)) = (&self.spares, self.file.take())
+            && spares.keep(&self.path, file).is_ok()
+        {
+            return Ok(());
+        }
+        fs::remove_file(&self.path)
     }
 }
 

@@ -25,6 +25,7 @@
 //! A journal whose end or digest is wrong was never complete, so that nothing was edited yet.
 
 mod read;
+mod spare;
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -36,6 +37,7 @@ use sha2::{Digest, Sha256};
 use unlabel_core::{Edit, Payload, Replacement};
 
 pub(super) use self::read::{Attribute, Journal, Reverse};
+pub(super) use self::spare::Spares;
 
 use super::labels::AttributeChange;
 use super::{at, attributes, fault};
@@ -61,6 +63,14 @@ const HASH_LETTERS: usize = 16;
 pub(super) fn path_for(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default();
     target.with_file_name(format!(".{}{MARK}{}", shown(name), hash_of(name)))
+}
+
+/// A name for a journal beside `path` that belongs to no file: whoever finds it there, empty, may remove it.
+fn path_for_none(path: &Path) -> PathBuf {
+    use std::hash::BuildHasher;
+    // Each state has keys of its own.
+    let random = std::hash::RandomState::new().hash_one(0);
+    path.with_file_name(format!(".spare{MARK}{random:0HASH_LETTERS$x}"))
 }
 
 /// The beginning of a name, for people.

@@ -73,8 +73,16 @@ impl Fixture {
     }
 
     fn patch(&self) -> crate::Result<crate::Receipt> {
+        self.patch_by(&patcher())
+    }
+
+    fn patch_by(&self, sink: &File) -> crate::Result<crate::Receipt> {
         let change = AttributeChange { name: "user.id".into(), value: None, creates: false };
-        patcher().write("", &self.payload(), &PutOptions::default().file_attributes(vec![change]))
+        sink.write("", &self.payload(), &PutOptions::default().file_attributes(vec![change]))
+    }
+
+    fn spare(&self) -> Option<String> {
+        self.names().into_iter().find(|name| name != "a.bin" && File::is_journal(Path::new(name)))
     }
 
     fn journal(&self) -> PathBuf {
@@ -443,4 +451,33 @@ fn the_name_of_a_journal_follows_from_that_of_the_file() {
     }
     let [one, other] = ["1", "2"].map(|end| journal::path_for(Path::new(&format!("{}{end}", "x".repeat(60)))));
     assert_ne!(one, other);
+}
+
+#[test]
+fn a_journal_is_used_again_and_goes_with_the_sink() {
+    let (first, second) = (Fixture::new(300), Fixture::new(5000));
+    let sink = patcher().reusing_journals(true);
+    first.patch_by(&sink).unwrap();
+    let inode =
+        |fixture: &Fixture| fs::metadata(fixture.directory.path().join(fixture.spare().unwrap())).unwrap().ino();
+    let (ino, spare) = (inode(&first), first.directory.path().join(first.spare().unwrap()));
+    assert_eq!((first.is_new(), fs::metadata(&spare).unwrap().len()), (true, 0));
+    second.patch_by(&sink).unwrap();
+    assert_eq!((second.is_new(), first.spare(), inode(&second)), (true, None, ino));
+    drop(sink);
+    assert_eq!((first.names(), second.names()), (vec!["a.bin".to_owned()], vec!["a.bin".to_owned()]));
+}
+
+#[test]
+fn a_journal_that_waits_may_be_removed_by_others() {
+    let fixture = Fixture::new(300);
+    let sink = patcher().reusing_journals(true);
+    for _ in 0..2 {
+        fixture.reset();
+        fixture.patch_by(&sink).unwrap();
+        assert!(fixture.is_new());
+        let spare = fixture.directory.path().join(fixture.spare().unwrap());
+        assert_eq!(recover(&spare).unwrap(), Recovery::Dropped);
+        assert_eq!(fixture.names(), ["a.bin"]);
+    }
 }

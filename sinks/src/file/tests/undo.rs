@@ -88,7 +88,8 @@ fn what_was_changed_is_undone_byte_for_byte() {
 #[test]
 fn cuts_that_touch_are_undone() {
     let (mut fixture, kept) = (Fixture::new(LENGTHS[0].max(64)), Kept::new());
-    fixture.edits = vec![Edit::delete(3..9), Edit::delete(9..11), Edit::replace(11..11, &b"new"[..]), Edit::delete(11..20)];
+    fixture.edits =
+        vec![Edit::delete(3..9), Edit::delete(9..11), Edit::replace(11..11, &b"new"[..]), Edit::delete(11..20)];
     let len = fixture.old.len() as u64;
     fixture.new = Plan::new(fixture.edits.clone(), len).unwrap().apply(&fixture.old).unwrap();
     let sink = File::in_place().undo_directory(kept.directory.clone());
