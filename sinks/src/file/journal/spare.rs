@@ -37,14 +37,12 @@ impl Spares {
     /// An empty journal at `path`, where there was none, if there is one to spare.
     pub(in crate::file) fn take(&self, path: &Path) -> Option<File> {
         let (spare, journal) = self.lock().pop()?;
-        match rename(&spare, path) {
-            Ok(()) => Some(journal),
-            Err(_) => {
-                // On another file system, for one.
-                let _ = fs::remove_file(spare);
-                None
-            }
+        if rename(&spare, path).is_ok() {
+            return Some(journal);
         }
+        // On another file system, for one.
+        let _ = fs::remove_file(spare);
+        None
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(PathBuf, File)>> {
