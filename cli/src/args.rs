@@ -1,8 +1,10 @@
 //! The arguments. Help, man page and completions come from these definitions.
 
 mod input;
+mod list;
 mod pipe;
 mod repair;
+mod serve;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +13,10 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use self::input::Selection;
+pub(crate) use self::list::{LIST_EXAMPLES, List};
 pub(crate) use self::pipe::Pipe;
 pub(crate) use self::repair::{RECOVER_EXAMPLES, Recover, UNDO_EXAMPLES, Undo};
+pub(crate) use self::serve::{EXAMPLES as SERVE_EXAMPLES, Log, Serve};
 
 /// How the command ends, for help and man page.
 pub(crate) const EXIT_STATUS: &str = "\
@@ -32,13 +36,6 @@ pub(crate) const EXIT_STATUS_OF_PIPE: &str = "\
 pub(crate) const PIPE_EXAMPLES: &str = r#"echo '{"id": 1, "path": "a.docx", "rules": ["@msip"], "to": "out/a.docx"}' | unlabel pipe
 echo '{"id": 2, "path": "a.docx", "labels": {"id": "8888"}, "in_place": true}' | unlabel pipe
 echo '{"id": 3, "path": "a.docx", "op": "list"}' | unlabel pipe"#;
-
-/// Examples of `list`.
-pub(crate) const LIST_EXAMPLES: &str = "\
-unlabel list report.docx                              the labels on it
-unlabel list --all-kinds photo.jpg                    the format's own fields too, by address
-unlabel list --json documents                         a whole tree, for programs
-unlabel list s3://bucket/in/                          the objects under a prefix";
 
 /// Examples of `strip`.
 pub(crate) const STRIP_EXAMPLES: &str = "\
@@ -84,6 +81,7 @@ pub(crate) enum Command {
     Pipe(Pipe),
     Recover(Recover),
     Undo(Undo),
+    Serve(Serve),
     #[command(hide = true)]
     Generate(Generate),
 }
@@ -97,49 +95,10 @@ impl Command {
             Self::Pipe(_) => "pipe",
             Self::Recover(_) => "recover",
             Self::Undo(_) => "undo",
+            Self::Serve(_) => "serve",
             Self::Generate(_) => "generate",
         }
     }
-}
-
-/// Show the labels that files carry.
-///
-/// Prints key, value, format and sites of every custom label: the labels that somebody put there. Nothing is
-/// changed. Directories are walked; what no format treats is named and counted.
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = format!("{}\n\n{}", section("Examples", LIST_EXAMPLES), section("Exit status", EXIT_STATUS)))]
-#[command(after_help = "Use --help for examples and exit status.")]
-pub(crate) struct List {
-    /// Files, directories and URLs; `-` is standard input
-    ///
-    /// `s3://BUCKET/KEY`, `swift://CONTAINER/KEY`, `oss://BUCKET/KEY`, `cos://BUCKET/KEY` are objects, or, with a KEY
-    /// that is empty or ends in `/`, all objects under it; `https://…` is a file. Credentials come from the
-    /// environment and the profiles of the vendors' own tools, never from the URL.
-    #[arg(
-        required_unless_present_any = ["files_from", "files0_from"],
-        value_name = "PATH",
-        value_hint = ValueHint::AnyPath,
-        help_heading = "Input"
-    )]
-    pub(crate) paths: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-
-    /// Show the format's own fields (standard) and what programs keep for themselves (bookkeeping) too
-    #[arg(long, help_heading = "Output")]
-    pub(crate) all_kinds: bool,
-
-    /// Print JSON Lines
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
-
-    /// Print no summary and no progress
-    #[arg(short, long, help_heading = "Output")]
-    pub(crate) quiet: bool,
-
-    #[command(flatten)]
-    pub(crate) network: Network,
 }
 
 /// Take labels out of files.

@@ -6,8 +6,8 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
 use crate::args::{
-    Args, EXIT_STATUS, Generate, Generated, LIST_EXAMPLES, PIPE_EXAMPLES, RECOVER_EXAMPLES, STRIP_EXAMPLES,
-    UNDO_EXAMPLES,
+    Args, EXIT_STATUS, Generate, Generated, LIST_EXAMPLES, PIPE_EXAMPLES, RECOVER_EXAMPLES, SERVE_EXAMPLES,
+    STRIP_EXAMPLES, UNDO_EXAMPLES,
 };
 use crate::exit::{Status, UsageError};
 
@@ -59,6 +59,7 @@ fn man(out: &mut dyn Write) -> io::Result<()> {
     verbatim(PIPE_EXAMPLES, out)?;
     verbatim(RECOVER_EXAMPLES, out)?;
     verbatim(UNDO_EXAMPLES, out)?;
+    verbatim(SERVE_EXAMPLES, out)?;
     writeln!(out, ".fi\n.SH EXIT STATUS\n.nf")?;
     verbatim(EXIT_STATUS, out)?;
     writeln!(out, ".fi\n.SH ENVIRONMENT\n.TP\n.B NO_COLOR\nWhen set, nothing is coloured.")?;

@@ -60,8 +60,7 @@ pub(crate) fn refuse_unfinished(item: &Item) -> Result<()> {
 pub(crate) fn put_options(cleaned: &Cleaned, reader: Option<&ObjectReader>) -> Result<PutOptions> {
     let mut put = PutOptions::default();
     if let Some(reader) = reader {
-        put.attributes = reader.object().attributes.without(cleaned.detached());
-        put.copy_from = Some(reader.object_ref());
+        put = reader.put_options(cleaned);
     } else if let Some(source) = cleaned.payload().map(Payload::source) {
         let labels = labels(source)?;
         if labels.sites() != source.attached() {

@@ -14,6 +14,7 @@ mod recover;
 mod remote;
 mod report;
 mod request;
+mod serve;
 mod strip;
 mod tally;
 mod text;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Pipe(options) => pipe::run(options),
         Command::Recover(options) => Ok(recover::run(options)),
         Command::Undo(options) => undo::run(options),
+        Command::Serve(options) => serve::run(options),
         Command::Generate(what) => generate::run(what),
     };
     result.unwrap_or_else(|error| error.report(&args.command)).into()

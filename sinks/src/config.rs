@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::Secret;
+use crate::{Egress, Secret};
 
 /// A pair of keys, with the token of a temporary pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,17 @@ pub enum SwiftLogin {
     },
 }
 
+impl SwiftLogin {
+    /// Where the login is.
+    pub fn auth_url(&self) -> &Url {
+        match self {
+            Self::V1 { auth_url, .. }
+            | Self::Password { auth_url, .. }
+            | Self::ApplicationCredential { auth_url, .. } => auth_url,
+        }
+    }
+}
+
 /// A server that takes uploads over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUploadConfig {
@@ -191,6 +202,8 @@ pub struct Transfer {
     pub parts_in_flight: usize,
     /// A file of certificates (PEM) to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// Which servers may be reached; default: all. For those who send where others tell them to.
+    pub egress: Option<Egress>,
 }
 
 impl Default for Transfer {
@@ -205,6 +218,7 @@ impl Default for Transfer {
             part_size: 8 << 20,
             parts_in_flight: 4,
             ca_file: None,
+            egress: None,
         }
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, ETAG, HeaderMap, IF_MATCH, LAST_MODIFIED, RANGE};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use tokio::runtime::Handle;
 use unlabel_core::{Limits, ReadAt, Source};
 
 use crate::config::{HttpUploadConfig, Transfer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Retry, client, status_error};
+use crate::remote::{Client, Retry, client, status_error};
 
 /// What the first request asks for.
 const FIRST: u64 = 64 << 10;
@@ -90,7 +90,7 @@ fn version(answer: &Response) -> Option<String> {
 
 impl HttpFile {
     async fn send(&self, range: Option<&Range<u64>>) -> Result<Response> {
-        let mut request = self.client.get(self.url.clone()).headers(self.headers.clone());
+        let mut request = self.client.request(Method::GET, self.url.clone())?.headers(self.headers.clone());
         if let Some(range) = range {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end.saturating_sub(1)));
         }

@@ -48,6 +48,7 @@ mod config;
 mod connect;
 #[cfg(feature = "cos")]
 mod cos;
+mod egress;
 mod error;
 mod file;
 #[cfg(feature = "http")]
@@ -80,6 +81,7 @@ pub use config::{
 };
 #[cfg(feature = "cos")]
 pub use cos::Cos;
+pub use egress::Egress;
 pub use error::{Error, ErrorKind, Result};
 pub use file::{
     AttributeChange, File, FileLabels, Prepared, Recovery, UndoDirectory, UndoRecord, Undone, Write, commit_all,

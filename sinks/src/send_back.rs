@@ -84,7 +84,43 @@ impl SendBack {
     }
 }
 
+impl SendBack {
+    /// The URLs that the request names, each with its field, for those who check where they are sent.
+    pub fn urls(&self) -> Vec<(&'static str, &Url)> {
+        match self {
+            Self::Response => Vec::new(),
+            Self::HttpUpload(config) => vec![("url", &config.url)],
+            Self::Store(object) => object.urls(),
+        }
+    }
+}
+
 impl StoredObject {
+    /// As [`SendBack::urls`].
+    pub fn urls(&self) -> Vec<(&'static str, &Url)> {
+        match &self.store {
+            StoreConfig::S3(config) => config.endpoint_url.iter().map(|url| ("endpointUrl", url)).collect(),
+            StoreConfig::Oss(config) | StoreConfig::Cos(config) => {
+                config.endpoint_url.iter().map(|url| ("endpointUrl", url)).collect()
+            }
+            StoreConfig::Swift(config) => {
+                let place = match &config.place {
+                    SwiftPlace::Object(url) => Some(("objectUrl", url)),
+                    SwiftPlace::Container(url) => Some(("containerUrl", url)),
+                    SwiftPlace::Named(_) => None,
+                };
+                let login = config.login.as_ref().map(|login| ("authUrl", login.auth_url()));
+                place.into_iter().chain(login).collect()
+            }
+        }
+    }
+
+    /// Whether the store is entered with what this process finds in its environment, rather than with what the request
+    /// says.
+    pub fn is_ambient(&self) -> bool {
+        matches!(&self.store, StoreConfig::S3(config) if config.keys.is_none())
+    }
+
     /// Reads `objectInfo`: the object that a request wants treated, in the store that `uploadtype` names.
     ///
     /// The fields are those of [`SendBack`], and the key is needed: `s3Key`, or `key`, or `object`; of Swift, `objectUrl`.

@@ -18,6 +18,8 @@ mod proxy;
 mod remote;
 mod reports;
 mod resume;
+#[cfg(unix)]
+mod serve;
 #[path = "../sinks/services.rs"]
 mod services;
 #[cfg(unix)]

@@ -18,13 +18,13 @@ use std::time::SystemTime;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use reqwest::{Body, Client, Response};
+use reqwest::{Body, Response};
 
 use self::address::Address;
 pub(crate) use self::address::{encode, encode_path};
 use self::answer::Refusal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Limits, Transfer, client, status_error};
+use crate::remote::{Client, Limits, Transfer, client, status_error};
 use crate::{BucketConfig, Keys};
 
 /// What one vendor does in a way of its own.
@@ -139,7 +139,7 @@ impl<V: Vendor> Bucket<V> {
         };
         let authorization = V::sign(unsigned, &self.region, &self.keys, SystemTime::now())?;
         headers.insert(AUTHORIZATION, secret(&authorization)?);
-        let mut request = self.client.request(method.clone(), place.url).headers(headers);
+        let mut request = self.client.request(method.clone(), place.url)?.headers(headers);
         if method == Method::PUT || method == Method::POST {
             request = request.body(body);
         }

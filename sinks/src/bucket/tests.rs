@@ -85,7 +85,8 @@ fn a_bucket_is_asked_by_its_host() {
     let (address, received) = server(vec![answer("200 OK", "ETag: \"25F9\"\r\nx-oss-hash-crc64ecma: 7\r\n", "")]);
     let mut bucket: Bucket<Alibaba> = bucket(&format!("http://store.example.test:{}", address.port()));
     let host = format!("tests.store.example.test:{}", address.port());
-    bucket.client = Client::builder().resolve("tests.store.example.test", address).no_proxy().build().unwrap();
+    bucket.client =
+        reqwest::Client::builder().resolve("tests.store.example.test", address).no_proxy().build().unwrap().into();
 
     let payload = Payload::new(Source::from_bytes("123456789"), Plan::identity(9));
     let part = Part::whole(&payload);

@@ -20,13 +20,13 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
     LOCATION, TRANSFER_ENCODING,
 };
-use reqwest::{Body, Client, Method, Response, StatusCode};
+use reqwest::{Body, Method, Response, StatusCode};
 use unlabel_core::Payload;
 use url::Url;
 
 use self::form::Form;
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Part, Retry, Transfer, client, status_error};
+use crate::remote::{Client, Part, Retry, Transfer, client, status_error};
 use crate::{BoxFuture, HttpUploadConfig, PutOptions, Receipt, Sink, UploadForm, name};
 
 /// A server that takes uploads.
@@ -114,7 +114,8 @@ impl HttpUpload {
     /// Asks whether there is an object. A server that does not answer such questions is not asked.
     async fn is_absent(&self, retry: &Retry<'_>, target: &Url) -> Result<()> {
         let head = || async {
-            let answer = self.client.head(target.clone()).headers(self.headers.clone()).send().await?;
+            let answer =
+                self.client.request(Method::HEAD, target.clone())?.headers(self.headers.clone()).send().await?;
             match answer.status().as_u16() {
                 200..=299 => Err(exists(1)),
                 404 | 405 | 410 | 501 => Ok(()),
@@ -148,7 +149,7 @@ impl HttpUpload {
         let method = if self.form == UploadForm::Put { Method::PUT } else { Method::POST };
         let mut url = target.clone();
         for _ in 0..=REDIRECTS {
-            let request = self.client.request(method.clone(), url.clone()).headers(headers.clone());
+            let request = self.client.request(method.clone(), url.clone())?.headers(headers.clone());
             let request = match form {
                 Some(form) => request.header(CONTENT_LENGTH, form.len(part)).body(Body::wrap(form.body(part))),
                 None => request.header(CONTENT_LENGTH, part.len()).body(Body::wrap(part.body())),

@@ -3,19 +3,45 @@
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Response, StatusCode};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode};
+use url::Url;
 
 use super::{Transfer, retry_after};
+use crate::Egress;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Most bytes of an error answer that are read.
 const ERROR_BODY: usize = 16 << 10;
 
+/// An HTTP client that goes only where the policy lets it.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    inner: reqwest::Client,
+    egress: Option<Egress>,
+}
+
+impl Client {
+    /// A request of `url`, if that may be reached.
+    pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder> {
+        if let Some(egress) = &self.egress {
+            egress.check(&url)?;
+        }
+        Ok(self.inner.request(method, url))
+    }
+}
+
+#[cfg(test)]
+impl From<reqwest::Client> for Client {
+    fn from(inner: reqwest::Client) -> Self {
+        Self { inner, egress: None }
+    }
+}
+
 /// A client with rustls, the certificates of the system and those of [`Transfer::ca_file`], and no redirects: a signed
 /// or authorised request must not be sent to another place.
 pub(crate) fn client(transfer: &Transfer) -> Result<Client> {
     let failed = |error: &dyn std::fmt::Display| Error::new(ErrorKind::Config, format!("cannot set up TLS: {error}"));
-    let mut builder = Client::builder()
+    let mut builder = reqwest::Client::builder()
         .user_agent(concat!("unlabel/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(transfer.connect_timeout)
@@ -26,7 +52,12 @@ pub(crate) fn client(transfer: &Transfer) -> Result<Client> {
         })?;
         builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?);
     }
-    builder.build().map_err(|error| failed(&error))
+    if let Some(egress) = &transfer.egress {
+        // A proxy would look names up itself.
+        builder = builder.no_proxy().dns_resolver(std::sync::Arc::new(egress.clone()));
+    }
+    let inner = builder.build().map_err(|error| failed(&error))?;
+    Ok(Client { inner, egress: transfer.egress.clone() })
 }
 
 impl From<reqwest::Error> for Error {

@@ -20,7 +20,7 @@ pub(crate) use body::Body as PartBody;
 pub(crate) use body::hex;
 pub use body::{Digest, Digests, Part};
 #[cfg(feature = "client")]
-pub(crate) use client::{client, status_error};
+pub(crate) use client::{Client, client, status_error};
 pub use objects::Objects;
 pub use reader::ObjectReader;
 pub(crate) use retry::{Retry, retry_after};

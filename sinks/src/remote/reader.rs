@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use unlabel_core::ReadAt;
+use unlabel_core::{Cleaned, ReadAt};
 
 use super::{Object, Retry, Store, Transfer};
+use crate::PutOptions;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One version of an object, read by ranges from any thread that may block.
@@ -35,6 +36,13 @@ impl ObjectReader {
     /// The object, for a store to copy from.
     pub fn object_ref(&self) -> crate::ObjectRef {
         self.store.object_ref(&self.key, &self.object)
+    }
+
+    /// How to put what was made of the object: with its attributes, but for the labels among them that go, and next to
+    /// it, so that the store can copy what stays.
+    pub fn put_options(&self, cleaned: &Cleaned) -> PutOptions {
+        let attributes = self.object().attributes.without(cleaned.detached());
+        PutOptions::default().attributes(attributes).copy_from(self.object_ref())
     }
 
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {

@@ -32,6 +32,9 @@ pub(super) async fn connect(config: &S3Config, transfer: &Transfer) -> Result<Cl
 }
 
 fn load(config: &S3Config, transfer: &Transfer) -> Result<ConfigLoader> {
+    if let (Some(egress), Some(url)) = (&transfer.egress, &config.endpoint_url) {
+        egress.check(url)?;
+    }
     let timeouts = TimeoutConfig::builder().connect_timeout(transfer.connect_timeout).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
     if let Some(region) = &config.region {
@@ -48,19 +51,28 @@ fn load(config: &S3Config, transfer: &Transfer) -> Result<ConfigLoader> {
         let secret = keys.secret_key.reveal();
         loader = loader.credentials_provider(Credentials::new(&keys.access_key, secret, token, None, "unlabel"));
     }
-    if let Some(path) = &transfer.ca_file {
-        loader = loader.http_client(trusting(path)?);
+    if transfer.ca_file.is_some() || transfer.egress.is_some() {
+        loader = loader.http_client(http_client(transfer)?);
     }
     Ok(loader)
 }
 
-/// A client that trusts the certificates in `path` beside those of the system.
-fn trusting(path: &std::path::Path) -> Result<aws_sdk_s3::config::SharedHttpClient> {
-    let words = format!("cannot use the certificates in {}", path.display());
-    let pem = std::fs::read(path).map_err(|error| Error::io(words.clone(), error).of_kind(ErrorKind::Config))?;
-    let store = TrustStore::empty().with_native_roots(true).with_pem_certificate(pem);
+/// A client that trusts the certificates of [`Transfer::ca_file`] beside those of the system, and goes only where
+/// [`Transfer::egress`] lets it.
+fn http_client(transfer: &Transfer) -> Result<aws_sdk_s3::config::SharedHttpClient> {
+    let mut store = TrustStore::empty().with_native_roots(true);
+    let mut words = "cannot set up TLS".to_owned();
+    if let Some(path) = &transfer.ca_file {
+        words = format!("cannot use the certificates in {}", path.display());
+        let pem = std::fs::read(path).map_err(|error| Error::io(words.clone(), error).of_kind(ErrorKind::Config))?;
+        store = store.with_pem_certificate(pem);
+    }
     let context = TlsContext::builder().with_trust_store(store).build();
     let context = context.map_err(|error| Error::new(ErrorKind::Config, format!("{words}: {error}")))?;
     let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    Ok(builder.tls_context(context).build_https())
+    let builder = builder.tls_context(context);
+    Ok(match &transfer.egress {
+        Some(egress) => builder.build_with_resolver(egress.clone()),
+        None => builder.build_https(),
+    })
 }

@@ -1,14 +1,14 @@
 //! How a token is got: the first authentication protocol of Swift, and Keystone v3 (`OpenStack` Identity API).
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::sensitive;
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::status_error;
+use crate::remote::{Client, status_error};
 use crate::{Secret, SwiftLogin};
 
 /// What a login gives.
@@ -55,7 +55,10 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 async fn first_version(client: &Client, auth_url: &Url, user: &str, key: &Secret) -> Result<Ticket> {
     let user = HeaderValue::from_bytes(user.as_bytes());
     let user = user.map_err(|_| Error::new(ErrorKind::Config, "the user's name cannot be sent"))?;
-    let request = client.get(auth_url.clone()).header("x-auth-user", user).header("x-auth-key", sensitive(key)?);
+    let request = client
+        .request(Method::GET, auth_url.clone())?
+        .header("x-auth-user", user)
+        .header("x-auth-key", sensitive(key)?);
     let answer = answered(request).await?;
     let headers = answer.headers();
     let token = text(headers, "x-auth-token").or_else(|| text(headers, "x-storage-token"));
@@ -86,7 +89,7 @@ fn identity(login: &SwiftLogin) -> Value {
 
 /// Asks Keystone, and looks the object store up in its catalogue.
 async fn keystone(client: &Client, auth_url: &Url, identity: &Value, region: Option<&str>) -> Result<Ticket> {
-    let answer = answered(client.post(tokens_url(auth_url)).json(identity)).await?;
+    let answer = answered(client.request(Method::POST, tokens_url(auth_url))?.json(identity)).await?;
     let token = text(answer.headers(), "x-subject-token")
         .ok_or_else(|| Error::new(ErrorKind::Rejected, "the answer holds no token"))?;
     let body: Answer = answer.json().await?;

@@ -32,14 +32,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 use reqwest::header::HeaderValue;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::sync::Mutex;
 
 use self::place::Place;
 use self::segments::Uploads;
 use self::wire::Info;
 use crate::error::{Error, ErrorKind, Result};
-use crate::remote::{Condition, Limits, Object, Objects, Page, Part, PartTag, Store, Stored, Transfer, Upload, client};
+use crate::remote::{
+    Client, Condition, Limits, Object, Objects, Page, Part, PartTag, Store, Stored, Transfer, Upload, client,
+};
 use crate::{Attributes, ObjectRef, Secret, SwiftConfig, SwiftLogin};
 
 /// A container of Swift.
@@ -162,7 +164,7 @@ impl Swift {
     /// A request on an object, or on a container where the key is empty. The account must be known.
     fn request(&self, method: Method, container: &str, key: &str) -> Result<RequestBuilder> {
         let account = self.account().ok_or_else(|| Error::new(ErrorKind::Config, "the account is not known"))?;
-        Ok(self.client.request(method, place::url(account, container, key)?))
+        self.client.request(method, place::url(account, container, key)?)
     }
 
     /// Learns where the account is, and what the server takes; without an answer the usual limits hold.
@@ -172,7 +174,7 @@ impl Swift {
         }
         if self.info.get().is_none()
             && let Some(url) = self.account().and_then(place::info_url)
-            && let Ok(answer) = self.client.get(url).timeout(INFO_PATIENCE).send().await
+            && let Ok(answer) = self.client.request(Method::GET, url)?.timeout(INFO_PATIENCE).send().await
         {
             let info = if answer.status().is_success() { wire::info(answer).await } else { Some(Info::default()) };
             if let Some(info) = info {

@@ -1,0 +1,405 @@
+//! The label calls: `/skg/v1/dlp/label/custom/{sync|async}`.
+//!
+//! What the vendor's documentation leaves open is our choice: see `docs/server.md`.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+use unlabel_core::{Cleaned, Kind, Listing, Payload, Report, Source};
+use unlabel_sinks::remote::{ObjectReader, Part};
+use unlabel_sinks::{Envelope, PutOptions, Receipt, SendBack, StoredObject};
+use url::Url;
+
+use crate::answer::{Answer, Answered};
+use crate::app::App;
+use crate::auth;
+use crate::config::Application;
+use crate::form::{Form, Upload};
+use crate::spool::Content;
+
+/// Longest `queryID`, in bytes.
+const QUERY_ID: usize = 256;
+/// Longest report in a header; a longer one is cut down to its outcome.
+const REPORT: usize = 4096;
+/// The report on a file that is the body of the answer.
+const RESULT: HeaderName = HeaderName::from_static("x-label-result");
+const QUERY: HeaderName = HeaderName::from_static("x-query-id");
+/// Says what a request means that had to travel as POST.
+const OVERRIDE: &str = "x-http-method-override";
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    let calls: MethodRouter<Arc<App>> = any(call);
+    Router::new().route("/skg/v1/dlp/label/custom/sync", calls)
+}
+
+async fn call(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = match method(&request) {
+        Method::DELETE => strip(&app, request).await,
+        Method::GET => list(&app, request).await.map(Answer::into_response),
+        _ => {
+            crate::form::discard(&app, request.into_body()).await;
+            Err(not_allowed())
+        }
+    };
+    answer.unwrap_or_else(Answer::into_response)
+}
+
+/// What is meant: proxies may drop the bodies of DELETE and GET, so that these may come as POST.
+fn method(request: &Request) -> Method {
+    let meant = request.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+    match (request.method(), meant) {
+        (&Method::POST, Some(meant)) => meant,
+        (method, _) => method.clone(),
+    }
+}
+
+fn not_allowed() -> Answer {
+    Answer::new(405, "DELETE removes labels and GET lists them; adding labels is not what this server does").allowing()
+}
+
+/// What a call came with.
+struct Call {
+    application: Application,
+    query_id: Option<String>,
+    request: Option<unlabel_sinks::Request>,
+    upload: Option<Upload>,
+}
+
+/// `app` and `queryID`, which every call may have.
+#[derive(serde::Deserialize)]
+struct Names {
+    app: Option<Value>,
+    #[serde(rename = "queryID")]
+    query_id: Option<Value>,
+}
+
+impl Call {
+    /// Lets the caller in, and reads what was sent. Only a listing does without `metadata`.
+    async fn read(app: &App, request: Request, lists: bool) -> Answered<Self> {
+        let (parts, body) = request.into_parts();
+        let application = match auth::application(&app.config, &parts.headers, SystemTime::now()) {
+            Ok(application) => application.clone(),
+            Err(denied) => {
+                crate::form::discard(app, body).await;
+                return Err(denied.into());
+            }
+        };
+        let (method, path, headers) = (parts.method.clone(), parts.uri.path().to_owned(), parts.headers.clone());
+        let form = Form::read(app, Request::from_parts(parts, body)).await?;
+        let metadata = form.metadata.as_deref();
+        let mut call = Self { application, query_id: None, request: None, upload: form.file };
+        match metadata {
+            None if lists => {}
+            None => return Err(Answer::wrong("the field `metadata` is missing")),
+            Some(text) => call.name(text)?,
+        }
+        if let Some(text) = metadata.filter(|_| !lists) {
+            let request = unlabel_sinks::Request::parse(text).map_err(|words| call.about(Answer::wrong(words)))?;
+            call.require(request.app.is_some(), "`app` is missing")?;
+            call.require(request.query_id.is_some(), "`queryID` is missing")?;
+            check_egress(app, &request).map_err(|answer| call.about(answer))?;
+            call.request = Some(request);
+        }
+        let text = |name: &str| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+        let len = call.upload.as_ref().map_or(0, |upload| upload.content.len());
+        let parts = [
+            text("authorization"),
+            text("x-skg-timestamp"),
+            method.as_str().as_bytes(),
+            path.as_bytes(),
+            metadata.unwrap_or_default().as_bytes(),
+            &len.to_be_bytes(),
+        ];
+        // Listing twice does no harm.
+        if !lists && !app.replay.is_first(&parts, Instant::now()) {
+            return Err(
+                call.about(Answer::new(401, "this very request was made before: sign it anew, with the time as it is"))
+            );
+        }
+        Ok(call)
+    }
+
+    /// Takes the names from the metadata, and looks whether they are the caller's.
+    fn name(&mut self, text: &str) -> Answered<()> {
+        let names: Names = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+            .map_err(|error| Answer::wrong(format!("the metadata is not valid JSON: {error}")))?;
+        let text = |value: Option<Value>| match value {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        self.query_id = text(names.query_id).filter(|it| !it.is_empty());
+        if self.query_id.as_ref().is_some_and(|it| it.len() > QUERY_ID || it.chars().any(char::is_control)) {
+            self.query_id = None;
+            return Err(Answer::wrong(format!("`queryID` is longer than {QUERY_ID} bytes, or has control characters")));
+        }
+        match text(names.app) {
+            Some(name) if name != self.application.id => {
+                Err(self.about(Answer::new(401, "`app` is not the application of this access key")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn require(&self, holds: bool, words: &str) -> Answered<()> {
+        if holds { Ok(()) } else { Err(self.about(Answer::wrong(words))) }
+    }
+
+    fn about(&self, answer: Answer) -> Answer {
+        match &self.query_id {
+            Some(id) => answer.about(id),
+            None => answer,
+        }
+    }
+}
+
+/// Refuses places that this server must not be sent to, as far as can be seen before their names are looked up.
+fn check_egress(app: &App, request: &unlabel_sinks::Request) -> Answered<()> {
+    let Some(egress) = &app.transfer.egress else { return Ok(()) };
+    let check = |owner: &str, field: &str, url: &Url| {
+        let sep = if owner.is_empty() { "" } else { "." };
+        egress.check(url).map_err(|error| Answer::wrong(format!("`{owner}{sep}{field}`: {error}")))
+    };
+    for (field, url) in request.send_back.urls() {
+        check("sendBack", field, url)?;
+    }
+    for (field, url) in request.object.iter().flat_map(StoredObject::urls) {
+        check("objectInfo", field, url)?;
+    }
+    if let Some(text) = &request.callback_url {
+        let url = Url::parse(text).map_err(|error| Answer::wrong(format!("`callback_url` is no URL: {error}")))?;
+        check("", "callback_url", &url)?;
+    }
+    let places = request.object.iter().chain(match &request.send_back {
+        SendBack::Store(object) => Some(&**object),
+        _ => None,
+    });
+    for place in places {
+        if place.is_ambient() && !app.config.egress.ambient_keys {
+            return Err(Answer::wrong("`accessKey` and `secretKey` are missing: this server lends its own to nobody"));
+        }
+    }
+    Ok(())
+}
+
+/// An input that was opened, with the object that it is.
+struct Opened {
+    source: Source,
+    reader: Option<Arc<ObjectReader>>,
+    name: String,
+}
+
+async fn open(app: &App, upload: Option<Upload>, object: Option<&StoredObject>) -> Answered<Opened> {
+    match (object, upload) {
+        (Some(_), Some(_)) => Err(Answer::wrong("`uploadtype` names a store, and there is a file in the body too")),
+        (None, None) => Err(Answer::wrong("there is no file in the body: a part with a file name")),
+        (None, Some(Upload { name, content })) => {
+            // Small ones are in memory; others are mapped, which takes as long whatever their length.
+            let source = content.source(&name).map_err(|error| Answer::from(&error))?;
+            Ok(Opened { source, reader: None, name })
+        }
+        (Some(object), None) => {
+            let objects = object.objects(&app.transfer).map_err(|error| Answer::from(&error))?;
+            let key = object.key.clone().unwrap_or_default();
+            let opened = objects.open(&key).await.map_err(|error| Answer::from(&error.doing("`objectInfo`")))?;
+            let (source, reader) = opened;
+            if source.len() > app.config.limits.file_bytes {
+                let most = app.config.limits.file_bytes;
+                return Err(Answer::new(413, format!("the object is longer than {most} bytes, this server's limit")));
+            }
+            let name = crate::form::last_component(&reader.object_ref().key);
+            let source = source.with_attached(reader.object().attributes.sites());
+            Ok(Opened { source, reader: Some(reader), name })
+        }
+    }
+}
+
+/// `DELETE …/sync`
+async fn strip(app: &App, request: Request) -> Answered<Response> {
+    let mut call = Call::read(app, request, false).await?;
+    let (Some(request), Some(query_id)) = (call.request.take(), call.query_id.take()) else {
+        return Err(Answer::wrong("`metadata` is incomplete"));
+    };
+    let done = treat(app, &request, call.upload.take(), &query_id).await;
+    done.map_err(|answer| answer.about(&query_id))
+}
+
+async fn treat(
+    app: &App,
+    request: &unlabel_sinks::Request,
+    upload: Option<Upload>,
+    query_id: &str,
+) -> Answered<Response> {
+    let engine = app.engine(request.labels.clone())?;
+    let content = upload.as_ref().map(|upload| upload.content.clone());
+    let Opened { source, reader, name } = open(app, upload, request.object.as_ref()).await?;
+    let cleaned = app.work(move || engine.strip(source)).await?.map_err(|error| {
+        app.metrics.file(&Report::of_error(&error, 0));
+        Answer::from(&error)
+    })?;
+    app.metrics.file(cleaned.report());
+    let mut envelope = Envelope::of_report(cleaned.report()).with("queryID", query_id);
+    let Some(payload) = cleaned.payload() else { return Ok(Answer::from(envelope).into_response()) };
+    if request.send_back == SendBack::Response {
+        return file(&envelope, query_id, &name, payload, content);
+    }
+    let options = reader.map_or_else(PutOptions::default, |reader| reader.put_options(&cleaned));
+    match deliver(app, &request.send_back, &name, &cleaned, &options, &envelope).await {
+        Ok(receipt) => {
+            envelope = envelope.with("location", receipt.location).with("bytes", receipt.bytes);
+            Ok(Answer::from(envelope).into_response())
+        }
+        Err(error) => {
+            let failed = Envelope::of_delivery(&error.doing("`sendBack`"));
+            Err(Envelope { data: envelope.data, ..failed }.into())
+        }
+    }
+}
+
+/// Sends a result where it is wanted.
+pub(crate) async fn deliver(
+    app: &App,
+    send_back: &SendBack,
+    name: &str,
+    cleaned: &Cleaned,
+    options: &PutOptions,
+    envelope: &Envelope,
+) -> unlabel_sinks::Result<Receipt> {
+    let Some(payload) = cleaned.payload() else {
+        return Err(unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Io, "there is nothing to send"));
+    };
+    let mut send_back = send_back.clone();
+    if let SendBack::HttpUpload(config) = &mut send_back {
+        // The other side learns what it gets, as a call of ours would tell it.
+        config.metadata.get_or_insert_with(|| Value::Object(envelope.data.clone()).to_string());
+    }
+    let sink = send_back.into_sink(&app.transfer)?;
+    sink.put(name, payload, options).await
+}
+
+/// The cleaned file as the answer.
+fn file(
+    envelope: &Envelope,
+    query_id: &str,
+    name: &str,
+    payload: &Payload,
+    content: Option<Content>,
+) -> Answered<Response> {
+    let len = payload.len();
+    let body = if payload.source().is_remote() || payload.source().is_mapped() {
+        // The upload stays until the last byte is sent.
+        Body::new(Part::whole(payload).body().map_frame(move |frame| {
+            let _ = &content;
+            frame
+        }))
+    } else {
+        let mut bytes = Vec::with_capacity(len as usize);
+        payload.write_to(&mut bytes).map_err(|error| Answer::from(&error))?;
+        Body::from(bytes)
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    headers.insert(header::CONTENT_DISPOSITION, disposition(name));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_bytes(query_id.as_bytes()) {
+        headers.insert(QUERY, id);
+    }
+    headers.insert(RESULT, result(envelope));
+    Ok(response)
+}
+
+/// The envelope in a header: JSON in ASCII. Where there are many labels, without them.
+fn result(envelope: &Envelope) -> HeaderValue {
+    let whole = ascii(&envelope.to_json());
+    let text = if whole.len() <= REPORT {
+        whole
+    } else {
+        let data = envelope.data.iter().filter(|(name, _)| *name != "labels");
+        let data: Map<String, Value> = data.map(|(name, value)| (name.clone(), value.clone())).collect();
+        ascii(&Envelope { data, ..envelope.clone() }.to_json())
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("{}"))
+}
+
+/// JSON with everything beyond ASCII escaped, as headers need it.
+fn ascii(value: &Value) -> String {
+    use std::fmt::Write;
+    let mut units = [0; 2];
+    value.to_string().chars().fold(String::new(), |mut text, char| {
+        if char.is_ascii() && char != '\u{7f}' {
+            text.push(char);
+        } else {
+            for unit in char.encode_utf16(&mut units) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+        text
+    })
+}
+
+/// Characters that RFC 5987 lets stand as they are.
+const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn disposition(name: &str) -> HeaderValue {
+    let plain: String = name
+        .chars()
+        .map(|char| if char.is_ascii_graphic() && !matches!(char, '"' | '\\') || char == ' ' { char } else { '_' })
+        .collect();
+    let text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTRIBUTE));
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
+}
+
+/// `GET …`: `data` has the labels.
+async fn list(app: &App, request: Request) -> Answered<Answer> {
+    let mut call = Call::read(app, request, true).await?;
+    let done = async {
+        let Opened { source, .. } = open(app, call.upload.take(), None).await?;
+        let limits = app.config.core_limits();
+        let listing = app.work(move || unlabel_core::list(&source, &limits)).await?;
+        let listing = listing.map_err(|error| Answer::from(&error))?;
+        Ok(Answer::from(Envelope { data: labels(&listing), ..Envelope::new(200, "OK") }))
+    };
+    let done: Answered<Answer> = done.await;
+    done.map_err(|answer| call.about(answer))
+}
+
+/// The custom labels of a file. A key with several values has them in an array, one whose value is no text has null.
+fn labels(listing: &Listing) -> Map<String, Value> {
+    let mut labels = Map::new();
+    for site in listing.findings.sites.iter().filter(|site| site.kind == Kind::Custom) {
+        let value = Value::from(site.value.clone());
+        match labels.get_mut(&site.key) {
+            None => drop(labels.insert(site.key.clone(), value)),
+            Some(Value::Array(values)) if !values.contains(&value) => values.push(value),
+            Some(Value::Array(_)) => {}
+            Some(one) if *one != value => *one = Value::Array(vec![one.take(), value]),
+            Some(_) => {}
+        }
+    }
+    labels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_travel_in_headers() {
+        assert_eq!(
+            disposition("测试 \"1\".docx").to_str().unwrap(),
+            "attachment; filename=\"__ _1_.docx\"; filename*=UTF-8''%E6%B5%8B%E8%AF%95%20%221%22.docx"
+        );
+        assert_eq!(ascii(&Value::from("é\u{1F600}")), r#""\u00e9\ud83d\ude00""#);
+    }
+}
