@@ -28,10 +28,11 @@ struct Change<'c> {
 
 impl Surveyed<'_> {
     pub(super) fn plan_removal(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
-        let mut edits = self.stale(removal.needles);
+        let mut edits = Vec::new();
         let mut grown = vec![0i64; self.forms.len()];
         let is_rigid = self.forms.iter().any(Form::is_rigid);
-        let (mut gone, mut left, mut left_members) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gone, mut gone_ranges) = (Vec::new(), Vec::new());
+        let (mut left, mut left_members) = (Vec::new(), Vec::new());
         for (number, part) in self.parts.iter().enumerate() {
             let first = removal.sites.partition_point(|site| *site < part.sites.start);
             let chosen = removal.sites.get(first..).unwrap_or_default().iter();
@@ -47,6 +48,7 @@ impl Surveyed<'_> {
             };
             if is_gone {
                 gone.push(part.chunk.id);
+                gone_ranges.push(part.chunk.range());
             }
             if let Some(grown) = part.form.and_then(|form| grown.get_mut(form)) {
                 *grown += growth(&own);
@@ -57,6 +59,11 @@ impl Surveyed<'_> {
             edits.extend(form.resize(self.input, grown));
         }
         edits.extend(self.flag_edit(&gone));
+        // What stands behind a tag in its chunk goes with the chunk.
+        edits.extend(self.stale(removal.needles).into_iter().filter(|stale| {
+            let next = gone_ranges.partition_point(|gone| gone.end as u64 <= stale.range.start);
+            gone_ranges.get(next).is_none_or(|gone| stale.range.end <= gone.start as u64)
+        }));
         Ok(Planned { left, left_members, ..Plan::new(edits, self.input.len() as u64)?.into() })
     }
 

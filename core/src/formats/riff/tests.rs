@@ -147,6 +147,15 @@ fn rubbish_that_is_cleared_uncovers_nothing() {
 }
 
 #[test]
+fn a_copy_behind_a_tag_goes_with_its_chunk() {
+    let tag = tag(b"TXXX\0\0\0\x0d\0\0\0IZZZ\0hidden!");
+    let bytes = wave(&[sound(), chunk(b"id3 ", &[tag, b"and hidden! again".to_vec()].concat())]);
+    for output in both(&bytes, "wav", &["IZZZ"]) {
+        assert!(!output.windows(7).any(|window| window == b"hidden!"));
+    }
+}
+
+#[test]
 fn a_form_that_is_shorter_than_its_chunks_keeps_its_length() {
     let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden!"), chunk(b"ICMT", b"said")]);
     let mut bytes = wave(&[sound(), info]);
