@@ -11,6 +11,7 @@ use crate::answer::{Answer, Answered};
 use crate::auth::Replay;
 use crate::config::Config;
 use crate::error::Result;
+use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::spool::{Spool, create_private};
 
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) spool: Spool,
     pub(crate) replay: Replay,
     pub(crate) metrics: Metrics,
+    pub(crate) jobs: Arc<Jobs>,
     draining: AtomicBool,
     work: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -36,6 +38,7 @@ impl App {
             spool: Spool::open(&config.state, config.limits.disk_bytes)?,
             replay: Replay::default(),
             metrics: Metrics::new(),
+            jobs: Arc::new(Jobs::open(&config)?),
             draining: AtomicBool::new(false),
             work: Arc::new(Semaphore::new(config.limits.work)),
             waiting: AtomicUsize::new(0),

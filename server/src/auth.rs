@@ -33,6 +33,13 @@ pub(crate) fn token(secret: &Secret, timestamp: &str) -> String {
     })
 }
 
+/// The two headers that let `application` in: what callbacks are signed with.
+pub(crate) fn headers(application: &Application, now: SystemTime) -> [(&'static str, String); 2] {
+    let timestamp = seconds(now).to_string();
+    let signed = format!("SKG {}:{}", application.access_key, token(&application.secret_key, &timestamp));
+    [("authorization", signed), ("x-skg-timestamp", timestamp)]
+}
+
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

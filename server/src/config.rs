@@ -28,6 +28,8 @@ pub struct Config {
     pub applications: Vec<Application>,
     /// Which servers callers may have the server talk to.
     pub egress: EgressRules,
+    /// Asynchronous calls.
+    pub jobs: Jobs,
 }
 
 /// Certificates of the server.
@@ -103,6 +105,29 @@ pub struct EgressRules {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Asynchronous calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Jobs {
+    /// Jobs that this process does at a time; 0 leaves them to other processes. Default: the processors.
+    pub workers: usize,
+    /// How long a job is a worker's before another may take it; renewed while it is worked on. Default 60 s.
+    pub lease_seconds: u64,
+    /// How long a result is tried to be delivered. Default one hour.
+    pub deliver_seconds: u64,
+    /// How long a callback is tried. Default one day.
+    pub callback_seconds: u64,
+    /// How long ended jobs and their results are kept. Default one day.
+    pub keep_seconds: u64,
+    /// Jobs that may wait; more are told 429. Default 100,000.
+    pub most: u64,
+    /// The key that requests are encrypted with while they are kept: 32 bytes as 64 hexadecimal digits, `env:NAME` or
+    /// `file:PATH`. Default: one that is made at the first start, in `state`.
+    #[serde(deserialize_with = "optional_secret")]
+    pub key: Option<Secret>,
+}
+
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -116,6 +141,7 @@ impl Default for Config {
             limits: Limits::default(),
             applications: Vec::new(),
             egress: EgressRules::default(),
+            jobs: Jobs::default(),
         }
     }
 }
@@ -141,6 +167,20 @@ impl Default for Limits {
             decoded_bytes: 4 << 30,
             labels: 1000,
             drain_seconds: 30,
+        }
+    }
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self {
+            workers: processors(),
+            lease_seconds: 60,
+            deliver_seconds: 3600,
+            callback_seconds: 24 * 3600,
+            keep_seconds: 24 * 3600,
+            most: 100_000,
+            key: None,
         }
     }
 }
@@ -187,7 +227,8 @@ impl Config {
             return Err(Error::config(format!("{} {words}", self.listen)));
         }
         let counts = [limits.connections, limits.work, limits.labels];
-        let times = [limits.head_seconds, limits.stall_seconds, limits.file_bytes, limits.disk_bytes];
+        let times =
+            [limits.head_seconds, limits.stall_seconds, limits.file_bytes, limits.disk_bytes, self.jobs.lease_seconds];
         if counts.contains(&0) || times.contains(&0) {
             return Err(Error::config("a limit is 0, which leaves nothing to do"));
         }
@@ -245,6 +286,10 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Sec
         return value.map(|text| Secret::from(text.trim_end())).map_err(failed);
     }
     Ok(text.into())
+}
+
+fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Secret>, D::Error> {
+    secret(deserializer).map(Some)
 }
 
 #[cfg(test)]

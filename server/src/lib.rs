@@ -21,6 +21,7 @@ mod config;
 mod error;
 mod form;
 mod health;
+mod jobs;
 mod listen;
 mod metrics;
 mod requests;
@@ -31,12 +32,13 @@ mod ucwi;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-pub use config::{Application, Config, EgressRules, Limits, Tls};
+pub use config::{Application, Config, EgressRules, Jobs, Limits, Tls};
 pub use error::{Error, Result};
 
 use crate::app::App;
@@ -86,7 +88,19 @@ impl Server {
             stop.await;
             app.drain();
         };
+        let workers: Vec<_> =
+            (0..app.config.jobs.workers).map(|number| tokio::spawn(jobs::run(Arc::clone(&app), number))).collect();
         listen::serve(self.listener, self.tls, routes, &self.app.config, stop).await;
+        // Jobs in hand are finished too; those that take too long are done again at the next start.
+        let patience = Duration::from_secs(self.app.config.limits.drain_seconds);
+        let ended = async {
+            for worker in workers {
+                let _ = worker.await;
+            }
+        };
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            tracing::warn!("jobs were still in hand when their time was over");
+        }
         Ok(())
     }
 }

@@ -187,6 +187,25 @@ impl Content {
     }
 }
 
+impl Content {
+    /// Makes it a file at `path`, which must not exist, on the medium when this returns. Blocks.
+    pub(crate) fn keep(&self, path: &Path) -> std::io::Result<()> {
+        let file = match self {
+            Self::Memory(bytes) => {
+                let mut file = File::create_new(path)?;
+                file.write_all(bytes)?;
+                file
+            }
+            Self::File(spooled) => {
+                fs::hard_link(spooled.file.path(), path)?;
+                File::open(path)?
+            }
+        };
+        file.sync_all()?;
+        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,10 +7,10 @@ use std::time::{Instant, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any, get};
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::auth;
 use crate::config::Application;
 use crate::form::{Form, Upload};
+use crate::jobs::Job;
 use crate::spool::Content;
 
 /// Longest `queryID`, in bytes.
@@ -36,9 +37,17 @@ const QUERY: HeaderName = HeaderName::from_static("x-query-id");
 /// Says what a request means that had to travel as POST.
 const OVERRIDE: &str = "x-http-method-override";
 
+/// The path of asynchronous calls; that of a job follows it.
+pub(crate) const ASYNC: &str = "/skg/v1/dlp/label/custom/async";
+
 pub(crate) fn routes() -> Router<Arc<App>> {
     let calls: MethodRouter<Arc<App>> = any(call);
-    Router::new().route("/skg/v1/dlp/label/custom/sync", calls)
+    let submits: MethodRouter<Arc<App>> = any(submitting);
+    Router::new()
+        .route("/skg/v1/dlp/label/custom/sync", calls)
+        .route(ASYNC, submits)
+        .route(&format!("{ASYNC}/{{query}}"), get(state))
+        .route(&format!("{ASYNC}/{{query}}/content"), get(content))
 }
 
 async fn call(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -51,6 +60,18 @@ async fn call(State(app): State<Arc<App>>, request: Request) -> Response {
         }
     };
     answer.unwrap_or_else(Answer::into_response)
+}
+
+async fn submitting(State(app): State<Arc<App>>, request: Request) -> Response {
+    let answer = match method(&request) {
+        Method::DELETE => submit(&app, request).await,
+        Method::GET => list(&app, request).await,
+        _ => {
+            crate::form::discard(&app, request.into_body()).await;
+            Err(not_allowed())
+        }
+    };
+    answer.unwrap_or_else(|answer| answer).into_response()
 }
 
 /// What is meant: proxies may drop the bodies of DELETE and GET, so that these may come as POST.
@@ -71,7 +92,16 @@ struct Call {
     application: Application,
     query_id: Option<String>,
     request: Option<unlabel_sinks::Request>,
+    metadata: String,
     upload: Option<Upload>,
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    List,
+    Strip,
+    Submit,
 }
 
 /// `app` and `queryID`, which every call may have.
@@ -84,7 +114,7 @@ struct Names {
 
 impl Call {
     /// Lets the caller in, and reads what was sent. Only a listing does without `metadata`.
-    async fn read(app: &App, request: Request, lists: bool) -> Answered<Self> {
+    async fn read(app: &App, request: Request, aim: Aim) -> Answered<Self> {
         let (parts, body) = request.into_parts();
         let application = match auth::application(&app.config, &parts.headers, SystemTime::now()) {
             Ok(application) => application.clone(),
@@ -96,7 +126,8 @@ impl Call {
         let (method, path, headers) = (parts.method.clone(), parts.uri.path().to_owned(), parts.headers.clone());
         let form = Form::read(app, Request::from_parts(parts, body)).await?;
         let metadata = form.metadata.as_deref();
-        let mut call = Self { application, query_id: None, request: None, upload: form.file };
+        let lists = aim == Aim::List;
+        let mut call = Self { application, query_id: None, request: None, metadata: String::new(), upload: form.file };
         match metadata {
             None if lists => {}
             None => return Err(Answer::wrong("the field `metadata` is missing")),
@@ -108,6 +139,7 @@ impl Call {
             call.require(request.query_id.is_some(), "`queryID` is missing")?;
             check_egress(app, &request).map_err(|answer| call.about(answer))?;
             call.request = Some(request);
+            text.clone_into(&mut call.metadata);
         }
         let text = |name: &str| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
         let len = call.upload.as_ref().map_or(0, |upload| upload.content.len());
@@ -119,8 +151,8 @@ impl Call {
             metadata.unwrap_or_default().as_bytes(),
             &len.to_be_bytes(),
         ];
-        // Listing twice does no harm.
-        if !lists && !app.replay.is_first(&parts, Instant::now()) {
+        // Listing twice does no harm, and a job of the same name is the same job.
+        if aim == Aim::Strip && !app.replay.is_first(&parts, Instant::now()) {
             return Err(
                 call.about(Answer::new(401, "this very request was made before: sign it anew, with the time as it is"))
             );
@@ -192,13 +224,13 @@ fn check_egress(app: &App, request: &unlabel_sinks::Request) -> Answered<()> {
 }
 
 /// An input that was opened, with the object that it is.
-struct Opened {
-    source: Source,
-    reader: Option<Arc<ObjectReader>>,
-    name: String,
+pub(crate) struct Opened {
+    pub(crate) source: Source,
+    pub(crate) reader: Option<Arc<ObjectReader>>,
+    pub(crate) name: String,
 }
 
-async fn open(app: &App, upload: Option<Upload>, object: Option<&StoredObject>) -> Answered<Opened> {
+pub(crate) async fn open(app: &App, upload: Option<Upload>, object: Option<&StoredObject>) -> Answered<Opened> {
     match (object, upload) {
         (Some(_), Some(_)) => Err(Answer::wrong("`uploadtype` names a store, and there is a file in the body too")),
         (None, None) => Err(Answer::wrong("there is no file in the body: a part with a file name")),
@@ -225,7 +257,7 @@ async fn open(app: &App, upload: Option<Upload>, object: Option<&StoredObject>) 
 
 /// `DELETE …/sync`
 async fn strip(app: &App, request: Request) -> Answered<Response> {
-    let mut call = Call::read(app, request, false).await?;
+    let mut call = Call::read(app, request, Aim::Strip).await?;
     let (Some(request), Some(query_id)) = (call.request.take(), call.query_id.take()) else {
         return Err(Answer::wrong("`metadata` is incomplete"));
     };
@@ -360,9 +392,65 @@ fn disposition(name: &str) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
 }
 
+/// `DELETE …/async`
+async fn submit(app: &App, request: Request) -> Answered<Answer> {
+    let mut call = Call::read(app, request, Aim::Submit).await?;
+    let (Some(request), Some(query_id)) = (call.request.take(), call.query_id.take()) else {
+        return Err(Answer::wrong("`metadata` is incomplete"));
+    };
+    let done = async {
+        match (&request.object, &call.upload) {
+            (Some(_), Some(_)) => {
+                return Err(Answer::wrong("`uploadtype` names a store, and there is a file in the body too"));
+            }
+            (None, None) => return Err(Answer::wrong("there is no file in the body: a part with a file name")),
+            _ => {}
+        }
+        // What is wrong with the labels is said at once.
+        app.engine(request.labels.clone())?;
+        let job =
+            app.jobs.accept(&app.config, &call.application.id, &query_id, &call.metadata, call.upload.take()).await?;
+        let path = format!("{ASYNC}/{}", encoded(&query_id));
+        let envelope = Envelope::new(202, "accepted").with("state", job.state.name()).with("status", path);
+        Ok(Answer::from(envelope).about(&query_id))
+    };
+    let done: Answered<Answer> = done.await;
+    done.map_err(|answer| answer.about(&query_id))
+}
+
+/// A query ID in a path.
+pub(crate) fn encoded(query_id: &str) -> String {
+    utf8_percent_encode(query_id, ATTRIBUTE).to_string()
+}
+
+/// The job of a caller.
+async fn job(app: &App, query: &str, headers: &HeaderMap) -> Answered<Job> {
+    let application = auth::application(&app.config, headers, SystemTime::now())?;
+    let found = app.jobs.find(&application.id, query).await?;
+    found.ok_or_else(|| Answer::new(404, "there is no such job of this application").about(query))
+}
+
+/// `GET …/async/{queryID}`
+async fn state(State(app): State<Arc<App>>, Path(query): Path<String>, headers: HeaderMap) -> Answered<Answer> {
+    let job = job(&app, &query, &headers).await?;
+    Ok(crate::jobs::state(&job).into())
+}
+
+/// `GET …/async/{queryID}/content`
+async fn content(State(app): State<Arc<App>>, Path(query): Path<String>, headers: HeaderMap) -> Answered<Response> {
+    let job = job(&app, &query, &headers).await?;
+    let path = app.jobs.result(&job).ok_or_else(|| Answer::new(404, "the job has no result here").about(&query))?;
+    let source = Source::open(&path).map_err(|error| Answer::broken("read the result", &error))?;
+    let payload = Payload::new(source.clone(), unlabel_core::Plan::identity(source.len()));
+    let name = job.name.as_deref().unwrap_or("file");
+    let answer = job.answer.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let data = answer.and_then(|answer: Value| answer["data"].as_object().cloned()).unwrap_or_default();
+    file(&Envelope { data, ..Envelope::new(200, "OK") }, &query, name, &payload, None)
+}
+
 /// `GET …`: `data` has the labels.
 async fn list(app: &App, request: Request) -> Answered<Answer> {
-    let mut call = Call::read(app, request, true).await?;
+    let mut call = Call::read(app, request, Aim::List).await?;
     let done = async {
         let Opened { source, .. } = open(app, call.upload.take(), None).await?;
         let limits = app.config.core_limits();

@@ -38,11 +38,15 @@ impl Running {
     }
 
     fn in_environment(environment: Environment) -> Self {
+        Self::at("127.0.0.1:0", environment)
+    }
+
+    fn at(address: &str, environment: Environment) -> Self {
         let report = fs::read(repository().join("examples/report.docx")).unwrap();
         environment.write("report.docx", report);
         environment.run("strip -q -l id=8888 --to clean.docx report.docx --if-exists overwrite").ended(0);
         let mut process = environment
-            .command(["serve", "--config", "server.toml", "--listen", "127.0.0.1:0", "--log", "json"])
+            .command(["serve", "--config", "server.toml", "--listen", address, "--log", "json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -72,6 +76,15 @@ impl Running {
         let mut client = Command::new(repository().join("target/oracles/bin/python"));
         client.arg(repository().join("tests/oracles/serve.py")).args([case, &self.url]).arg(self.environment.path(""));
         client
+    }
+
+    /// Kills it, and starts it again at the same address, with the same state.
+    fn restart(&mut self) {
+        self.signal(Signal::KILL);
+        self.process.wait().unwrap();
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let environment = std::mem::replace(&mut self.environment, Environment::new());
+        *self = Self::at(&address, environment);
     }
 
     fn signal(&self, signal: Signal) {
@@ -170,6 +183,47 @@ fn requests_in_hand_are_finished_when_it_is_told_to_stop() {
         assert!(output.status.success() || is_refused.iter().any(|it| words.contains(it)), "{words}");
         assert!(!words.contains("IncompleteRead"), "{words}");
     }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn jobs_end_and_are_told() {
+    let port = free_port();
+    let jobs = "[jobs]\ncallback_seconds = 3\n";
+    let mut server = Running::start(&format!("egress.allow = ['127.0.0.1:{port}']\n{jobs}"));
+    fs::write(server.environment.path("receiver"), port.to_string()).unwrap();
+    server.call("later");
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let kept = fs::read_dir(server.environment.path("unlabel-state/jobs")).unwrap();
+    let kept: Vec<_> = kept.map(|entry| entry.unwrap().path()).collect();
+    assert!(!kept.is_empty() && kept.iter().all(|path| path.extension().is_some_and(|it| it == "out")), "{kept:?}");
+}
+
+/// The process is ended by SIGKILL again and again while callers submit: nothing that was answered with 202 is lost.
+#[test]
+fn a_killed_server_loses_no_job() {
+    let port = free_port();
+    let config = format!("egress.allow = ['127.0.0.1:{port}']\ntls.plain_http = true\n[jobs]\nlease_seconds = 1\n");
+    let mut server = Running::start(&config);
+    fs::write(server.environment.path("receiver"), port.to_string()).unwrap();
+    let client = server.client("relentless").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let is_there = |server: &Running, name: &str| server.environment.path(name).exists();
+    while !is_there(&server, "ready") {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mut kills = 0;
+    while kills < 100 && (kills < 5 || !is_there(&server, "over")) {
+        std::thread::sleep(Duration::from_millis(150 + 60 * (kills % 4)));
+        server.restart();
+        kills += 1;
+    }
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{kills} kills: {}", String::from_utf8_lossy(&output.stderr));
+    println!("{kills} kills, {}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]

@@ -19,6 +19,7 @@ import requests
 ACCESS_KEY, SECRET_KEY, APP = "AKEXAMPLE0001", "SKEXAMPLE0001secret", "5f0c6a52"
 URL, FOLDER = sys.argv[2], Path(sys.argv[3])
 SYNC = f"{URL}/skg/v1/dlp/label/custom/sync"
+ASYNC = f"{URL}/skg/v1/dlp/label/custom/async"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -266,6 +267,125 @@ def memory():
     assert anonymous < 96 << 10, status
 
 
+def ended(query, patience=30):
+    """The job of this name when it has ended, and was told if that was wanted."""
+    for _ in range(patience * 20):
+        body = expect(requests.get(f"{ASYNC}/{query}", headers=signed(), verify=False, timeout=20), 200)
+        if body["data"]["state"] in ("done", "untold"):
+            return body["data"]
+        time.sleep(0.05)
+    raise AssertionError(f"the job does not end: {body}")
+
+
+def content(query):
+    return requests.get(f"{ASYNC}/{query}/content", headers=signed(), verify=False, timeout=20)
+
+
+class Told(http.server.BaseHTTPRequestHandler):
+    """Takes callbacks; refuses the first ones where the path says how many."""
+    heard, refused = [], {}
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        timestamp = self.headers["x-skg-timestamp"]
+        assert self.headers["authorization"] == signed(timestamp)["Authorization"], self.headers
+        most = int(self.path.strip("/") or 0)
+        times = self.refused[body] = self.refused.get(body, 0) + 1
+        if times > most:
+            self.heard.append(json.loads(body))
+        self.send_response(204 if times > most else 500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def listen():
+    port = int((FOLDER / "receiver").read_text())
+    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", port), Told)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{port}"
+
+
+def later():
+    to, clean = listen(), (FOLDER / "clean.docx").read_bytes()
+    fields = metadata(uploadtype="file", callback_url=f"{to}/1")
+    query = fields["queryID"]
+    body = expect(call(fields=fields, url=ASYNC), 202)
+    assert body["data"]["queryID"] == query and body["data"]["status"].endswith(query), body
+    data = ended(query)
+    assert data["state"] == "done" and data["answer"]["data"]["labels"] == {"id": "removed"}, data
+    assert content(query).content == clean
+    assert [it["data"]["queryID"] for it in Told.heard] == [query], "told once, at the second attempt"
+    assert Told.heard[0] == data["answer"], Told.heard
+    # The same name is the same job, whatever comes with it.
+    body = expect(call(fields=fields | {"labels": {"other": ""}}, url=ASYNC, file="clean.docx"), 202)
+    assert body["data"]["state"] == "done" and content(query).content == clean
+    # Without a callback, with a name that needs encoding, and refused.
+    query = "é/1 ?"
+    body = expect(call(fields=metadata(queryID=query), url=ASYNC), 202)
+    path = body["data"]["status"].rsplit("/", 1)[1]
+    assert ended(path)["state"] == "done" and content(path).content == clean
+    (FOLDER / "unknown.bin").write_bytes(bytes(range(256)) * 9)
+    fields = metadata(callback_url=f"{to}/")
+    expect(call(fields=fields, url=ASYNC, file="unknown.bin"), 202)
+    data = ended(fields["queryID"])
+    assert data["answer"]["responseCode"] == 415 and data["answer"]["result"] == 1, data
+    assert Told.heard[-1] == data["answer"]
+    expect(content(fields["queryID"]), 404)
+    # A caller who never takes the callback is given up, for all to see.
+    fields = metadata(callback_url=f"{to}/9999")
+    expect(call(fields=fields, url=ASYNC), 202)
+    assert ended(fields["queryID"])["state"] == "untold"
+    # Nothing of the requests is legible on the disk.
+    kept = b"".join(path.read_bytes() for path in (FOLDER / "unlabel-state").glob("jobs.sqlite*"))
+    assert b"callback_url" not in kept and str(query).encode() in kept
+    for answer in [
+        requests.get(f"{ASYNC}/nothing", headers=signed(), verify=False, timeout=20),
+        requests.get(f"{ASYNC}/nothing/content", headers=signed(), verify=False, timeout=20),
+    ]:
+        expect(answer, 404, "")
+    expect(requests.get(f"{ASYNC}/{path}", verify=False, timeout=20), 401)
+    expect(call("POST", url=ASYNC), 405)
+    expect(call(fields=metadata(labels={}), url=ASYNC), 400, "`labels`")
+    expect(call(url=ASYNC, file=None), 400, "no file")
+    assert expect(call("GET", url=ASYNC), 200)["data"]["id"] == "8888"
+
+
+def relentless():
+    """Jobs for a server that is killed again and again: what was answered 202 is done, and told."""
+    to, clean = listen(), (FOLDER / "clean.docx").read_bytes()
+    (FOLDER / "ready").write_text("")
+
+    def again(make):
+        while True:
+            try:
+                answer = make()
+                if answer.status_code < 500:
+                    return answer
+            except requests.exceptions.RequestException:
+                time.sleep(0.05)
+
+    queries = [str(uuid.uuid4()) for _ in range(120)]
+    for query in queries:
+        expect(again(lambda: call(fields=metadata(queryID=query, callback_url=f"{to}/0"), url=ASYNC)), 202)
+    (FOLDER / "over").write_text("")
+    for query in queries:
+        deadline = time.time() + 60
+        while True:
+            data = again(lambda: requests.get(f"{ASYNC}/{query}", headers=signed(), timeout=20)).json()["data"]
+            if data["state"] == "done":
+                break
+            assert time.time() < deadline, data
+            time.sleep(0.05)
+        assert data["answer"]["data"]["labels"] == {"id": "removed"}, data
+        assert again(lambda: content(query)).content == clean
+    told = {it["data"]["queryID"] for it in Told.heard}
+    assert told == set(queries), f"{len(set(queries) - told)} were never told"
+    print(f"{len(queries)} jobs, {len(Told.heard)} callbacks")
+
+
 def health():
     get = lambda path: requests.get(f"{URL}{path}", verify=False, timeout=20)
     assert get("/healthz").text == "ok\n" and get("/readyz").text == "ready\n"
@@ -281,4 +401,4 @@ def health():
 
 requests.packages.urllib3.disable_warnings()
 {"strip": strip, "names": names, "lists": lists, "refusals": refusals, "strangers": strangers, "uploads": uploads,
- "limits": limits, "memory": memory, "health": health}[sys.argv[1]]()
+ "limits": limits, "memory": memory, "health": health, "later": later, "relentless": relentless}[sys.argv[1]]()
