@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::spool::{Spool, create_private};
+use crate::store::Store;
 
 /// What all calls share: one for each process.
 pub(crate) struct App {
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) replay: Replay,
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Arc<Jobs>,
+    /// What the batch calls work on.
+    pub(crate) store: Option<Store>,
     draining: AtomicBool,
     work: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -39,6 +42,7 @@ impl App {
             replay: Replay::default(),
             metrics: Metrics::new(),
             jobs: Arc::new(Jobs::open(&config)?),
+            store: Store::of(&config)?,
             draining: AtomicBool::new(false),
             work: Arc::new(Semaphore::new(config.limits.work)),
             waiting: AtomicUsize::new(0),

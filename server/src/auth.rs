@@ -1,4 +1,4 @@
-//! Who calls: keys that sign a time stamp (`SKG`).
+//! Who calls: keys that sign a time stamp (`SKG`), and tokens.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use unlabel_sinks::Secret;
 
-use crate::config::{Application, Config};
+use crate::config::{Application, Config, Token};
 
 /// How far the clock of a caller may be from ours, in either direction.
 const SKEW: Duration = Duration::from_mins(5);
@@ -72,6 +72,19 @@ pub(crate) fn application<'c>(
         Some(_) if is_signed => Err(Denied("`x-skg-timestamp` is more than five minutes from this server's clock")),
         _ => Err(Denied("the access key is not known, or the token is not that of its secret")),
     }
+}
+
+/// Finds the token that a request has, in `X-Auth-Token` or as `Authorization: Bearer`.
+///
+/// Digests are compared, each of them, so that the time tells nothing of the tokens.
+pub(crate) fn token_of<'c>(config: &'c Config, headers: &HeaderMap) -> Result<&'c Token, Denied> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let bearer = || text("authorization")?.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = text("x-auth-token").or_else(|| bearer().map(|(_, token)| token.trim()));
+    let given = Sha256::digest(given.ok_or(Denied("`X-Auth-Token` or `Authorization: Bearer` is missing"))?);
+    let is_it = |token: &Token| bool::from(Sha256::digest(token.token.reveal()).ct_eq(&given));
+    let found = config.tokens.iter().fold(None, |found, token| if is_it(token) { Some(token) } else { found });
+    found.ok_or(Denied("the token is not known"))
 }
 
 /// Requests that were seen, so that one that was overheard cannot be sent again.
@@ -164,6 +177,23 @@ mod tests {
             vec![("authorization", "Basic QTpC"), ("x-skg-timestamp", "1700000000")],
         ] {
             assert!(application(&config, &of(&headers), at(1_700_000_000)).is_err(), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_known_by_their_digests() {
+        let text = "[[tokens]]\ntoken = '0123456789abcdef'\nprojects = ['p']\n\
+                    [[tokens]]\ntoken = 'fedcba9876543210'\nprojects = ['*']";
+        let config = Config::parse(text).unwrap();
+        let of = |name: &'static str, value: &str| {
+            token_of(&config, &of(&[(name, value)])).map(|it| (it.is_for("p"), it.is_for("q")))
+        };
+        assert_eq!(of("x-auth-token", "0123456789abcdef"), Ok((true, false)));
+        assert_eq!(of("authorization", "bearer fedcba9876543210"), Ok((true, true)));
+        for (name, value) in
+            [("x-auth-token", ""), ("x-auth-token", "0123456789abcdeg"), ("authorization", "SKG a:b"), ("other", "x")]
+        {
+            assert!(of(name, value).is_err(), "{value}");
         }
     }
 

@@ -9,6 +9,9 @@ use unlabel_sinks::{Egress, Secret, Transfer};
 
 use crate::error::{Error, Result};
 
+/// Bytes that a token has at least.
+const SHORTEST_TOKEN: usize = 16;
+
 /// The configuration of a server. Every field has a default; unknown fields are errors.
 ///
 /// Times are in seconds, sizes in bytes.
@@ -26,6 +29,11 @@ pub struct Config {
     pub limits: Limits,
     /// Who may make label calls.
     pub applications: Vec<Application>,
+    /// Who may make the other calls.
+    pub tokens: Vec<Token>,
+    /// Where the batch calls find their files: a directory, or a URL of `s3`, `swift`, `oss` or `cos` whose keys come
+    /// from the environment. Default: none, and no such calls.
+    pub store: Option<String>,
     /// Which servers callers may have the server talk to.
     pub egress: EgressRules,
     /// Asynchronous calls.
@@ -92,6 +100,28 @@ pub struct Application {
     pub secret_key: Secret,
 }
 
+/// A token, and what it is for. Any token is for `/v1/labels`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Token {
+    /// The token: as it is, `env:NAME` or `file:PATH`.
+    #[serde(deserialize_with = "secret")]
+    pub token: Secret,
+    /// Projects whose resources it may change; `*` is every one. Default: none.
+    #[serde(default)]
+    pub projects: Vec<String>,
+    /// Applications whose jobs it may see; `*` is every one. Default: none.
+    #[serde(default)]
+    pub applications: Vec<String>,
+}
+
+impl Token {
+    pub(crate) fn is_for(&self, project: &str) -> bool {
+        self.projects.iter().any(|it| it == "*" || it == project)
+    }
+}
+
 /// Which servers callers may have the server talk to.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -140,6 +170,8 @@ impl Default for Config {
             tls: Tls::default(),
             limits: Limits::default(),
             applications: Vec::new(),
+            tokens: Vec::new(),
+            store: None,
             egress: EgressRules::default(),
             jobs: Jobs::default(),
         }
@@ -209,6 +241,9 @@ impl Config {
         for file in files.into_iter().flatten().chain([&mut config.state]) {
             *file = from.join(&*file);
         }
+        if let Some(store) = config.store.as_mut().filter(|store| !unlabel_sinks::Location::is_url(store)) {
+            *store = from.join(&*store).to_string_lossy().into_owned();
+        }
         Ok(config)
     }
 
@@ -244,6 +279,10 @@ impl Config {
                 return Err(Error::config(format!("the access key `{access_key}` is there twice")));
             }
         }
+        if self.tokens.iter().any(|it| it.token.reveal().len() < SHORTEST_TOKEN) {
+            return Err(Error::config(format!("`tokens`: one is shorter than {SHORTEST_TOKEN} bytes")));
+        }
+        crate::store::Store::of(self)?;
         self.transfer().map(drop)
     }
 
@@ -303,6 +342,8 @@ mod tests {
             ("lisen = '127.0.0.1:1'", "unknown field `lisen`"),
             ("[tls]\ncertificate = 'a'", "go together"),
             ("listen = '0.0.0.0:80'\n[tls]\nplain_http = true", "not a loopback address"),
+            ("[[tokens]]\ntoken = 'short'", "shorter than 16 bytes"),
+            ("store = 'https://example.com/'", "`store`: a directory"),
             ("[limits]\nwork = 0", "a limit is 0"),
             ("[egress]\nallow = ['a b']", "`egress.allow`"),
             ("[[applications]]\nid = 'a'\naccess_key = 'b:c'\nsecret_key = 'd'", "`applications`, number 1"),

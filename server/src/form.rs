@@ -78,6 +78,17 @@ pub(crate) async fn discard(app: &App, body: Body) {
     Arriving::new(app, body, u64::MAX, Unparsed::default()).discard().await;
 }
 
+/// Reads a body that is short.
+pub(crate) async fn bytes(app: &App, body: Body, most: u64) -> Answered<Vec<u8>> {
+    let mut arriving = Arriving::new(app, body, most, Unparsed::default());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = arriving.next().await.map_err(|why| why.answer())? {
+        arriving.unparsed.is_parsed();
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
 /// Refuses a body that says that it is too long, before any of it is read.
 fn refuse_long(headers: &HeaderMap, most: u64) -> Answered<()> {
     let len: Option<u64> = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -17,6 +17,7 @@
 mod answer;
 mod app;
 mod auth;
+mod batch;
 mod config;
 mod error;
 mod form;
@@ -26,6 +27,7 @@ mod listen;
 mod metrics;
 mod requests;
 mod spool;
+mod store;
 mod tls;
 mod ucwi;
 
@@ -38,7 +40,7 @@ use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-pub use config::{Application, Config, EgressRules, Jobs, Limits, Tls};
+pub use config::{Application, Config, EgressRules, Jobs, Limits, Tls, Token};
 pub use error::{Error, Result};
 
 use crate::app::App;
@@ -108,6 +110,7 @@ impl Server {
 fn routes(app: Arc<App>) -> Router {
     Router::new()
         .merge(ucwi::routes())
+        .merge(batch::routes())
         .merge(health::routes())
         .fallback(requests::not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), requests::observe))

@@ -20,13 +20,13 @@ fn python() -> PathBuf {
 }
 
 /// A fresh bucket of an S3 server.
-struct Bucket<'s> {
+pub(crate) struct Bucket<'s> {
     s3: &'s S3,
-    name: String,
+    pub(crate) name: String,
 }
 
 impl<'s> Bucket<'s> {
-    fn new(s3: &'s S3) -> Self {
+    pub(crate) fn new(s3: &'s S3) -> Self {
         let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
         let bucket = Self { s3, name: format!("cli-{unique}") };
         bucket.ask("c.create_bucket(Bucket=b)");
@@ -34,7 +34,7 @@ impl<'s> Bucket<'s> {
     }
 
     /// Runs lines of Python with `c`, a client of boto3, and `b`, the bucket; answers what they print.
-    fn ask(&self, lines: &str) -> String {
+    pub(crate) fn ask(&self, lines: &str) -> String {
         let script = format!(
             "import sys, json, boto3\nfrom botocore.config import Config\n\
              c = boto3.client('s3', endpoint_url=sys.argv[1], aws_access_key_id=sys.argv[2], \
@@ -53,12 +53,12 @@ impl<'s> Bucket<'s> {
         serde_json::from_str(&self.ask(&format!("print(json.dumps({expression}))"))).unwrap()
     }
 
-    fn get(&self, key: &str, to: &Path) -> Vec<u8> {
+    pub(crate) fn get(&self, key: &str, to: &Path) -> Vec<u8> {
         self.ask(&format!("c.download_file(b, {key:?}, {:?})", to.to_str().unwrap()));
         fs::read(to).unwrap()
     }
 
-    fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let keys = self.json("[o['Key'] for o in c.list_objects_v2(Bucket=b).get('Contents', [])]");
         keys.as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned()).collect()
     }
@@ -71,12 +71,18 @@ impl<'s> Bucket<'s> {
     fn run_at(&self, endpoint: &str, environment: &Environment, arguments: &str) -> Run {
         let arguments = arguments.replace("BUCKET", &self.name);
         let mut command = environment.command(arguments.split_whitespace());
-        command
-            .env("AWS_ACCESS_KEY_ID", &self.s3.access_key)
-            .env("AWS_SECRET_ACCESS_KEY", &self.s3.secret_key)
-            .env("AWS_REGION", &self.s3.region)
-            .env("AWS_ENDPOINT_URL", endpoint);
+        command.envs(self.variables()).env("AWS_ENDPOINT_URL", endpoint);
         Run::from(command.output().unwrap())
+    }
+
+    /// Place and credentials of the server, as its clients look for them.
+    pub(crate) fn variables(&self) -> [(&'static str, &'s str); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", &self.s3.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.s3.secret_key),
+            ("AWS_REGION", &self.s3.region),
+            ("AWS_ENDPOINT_URL", &self.s3.endpoint_url),
+        ]
     }
 }
 

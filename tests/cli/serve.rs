@@ -1,5 +1,7 @@
 //! The server, as its users start it, called as the vendor documents its calls (`tests/oracles/serve.py`).
 
+mod batch;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -38,15 +40,21 @@ impl Running {
     }
 
     fn in_environment(environment: Environment) -> Self {
-        Self::at("127.0.0.1:0", environment)
+        Self::with(environment, [])
     }
 
-    fn at(address: &str, environment: Environment) -> Self {
+    /// With more variables in its environment.
+    fn with<const N: usize>(environment: Environment, variables: [(&str, &str); N]) -> Self {
+        Self::at("127.0.0.1:0", environment, variables)
+    }
+
+    fn at<const N: usize>(address: &str, environment: Environment, variables: [(&str, &str); N]) -> Self {
         let report = fs::read(repository().join("examples/report.docx")).unwrap();
         environment.write("report.docx", report);
         environment.run("strip -q -l id=8888 --to clean.docx report.docx --if-exists overwrite").ended(0);
         let mut process = environment
             .command(["serve", "--config", "server.toml", "--listen", address, "--log", "json"])
+            .envs(variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -68,13 +76,22 @@ impl Running {
 
     /// Has the client make its calls.
     fn call(&self, case: &str) {
-        let output = self.client(case).output().unwrap();
+        self.call_by("serve.py", case);
+    }
+
+    fn call_by(&self, script: &str, case: &str) {
+        let output = self.client_of(script, case).output().unwrap();
         assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn client(&self, case: &str) -> Command {
+        self.client_of("serve.py", case)
+    }
+
+    fn client_of(&self, script: &str, case: &str) -> Command {
         let mut client = Command::new(repository().join("target/oracles/bin/python"));
-        client.arg(repository().join("tests/oracles/serve.py")).args([case, &self.url]).arg(self.environment.path(""));
+        let script = repository().join("tests/oracles").join(script);
+        client.arg(script).args([case, &self.url]).arg(self.environment.path(""));
         client
     }
 
@@ -84,7 +101,7 @@ impl Running {
         self.process.wait().unwrap();
         let address = self.url.trim_start_matches("http://").to_owned();
         let environment = std::mem::replace(&mut self.environment, Environment::new());
-        *self = Self::at(&address, environment);
+        *self = Self::at(&address, environment, []);
     }
 
     fn signal(&self, signal: Signal) {
