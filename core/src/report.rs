@@ -1,10 +1,13 @@
 //! What became of one file, and of each label in it.
 
+use serde::Serialize;
+
 use crate::error::{Error, ErrorKind};
 use crate::scan::Proof;
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// No site of a chosen label was there; the bytes are as they were.
     Clean,
@@ -69,7 +72,8 @@ impl From<&Error> for Outcome {
 }
 
 /// What became of one label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All its sites are gone.
     Removed,
@@ -94,11 +98,12 @@ impl Status {
 }
 
 /// One label of a [`Report`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LabelReport {
     /// The key or address that the rule names; where the rule is a pattern, the key as found.
     pub key: String,
     /// The value as found, where it is text; for an absent label the value the rule names.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// What became of it.
     pub status: Status,
@@ -107,7 +112,7 @@ pub struct LabelReport {
 }
 
 /// A removed key or value that is still in the file, or a site that had to stay, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// Address of the site, or the name of the label that the scan found.
     pub what: String,
@@ -120,25 +125,32 @@ pub struct Left {
 }
 
 /// What became of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As JSON: these fields; those that are empty are left out, but for `format` and `labels`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The name of the format, where one was recognised.
     pub format: Option<&'static str>,
     /// What became of the file.
     pub outcome: Outcome,
     /// Why it is not clean or stripped, in plain words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The labels that rules name or match, in rule order, then file order.
     pub labels: Vec<LabelReport>,
     /// What had to stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Left>,
     /// The words of a removed value where they are not this label: in the document itself (only a full proof looks
     /// there), and for a standard field in other described places. Reported, never edited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub copies: Vec<Left>,
     /// Sites that no rule chose and that went with a removed one, because they only say more of it, as `address at
     /// place`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub followed: Vec<String>,
     /// What else is worth knowing of the result: parts that became empty and had to stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Length of the input in bytes.
     pub bytes_in: u64,
@@ -149,9 +161,11 @@ pub struct Report {
     /// Removed keys and values found outside the document itself: 0 for every stripped file.
     pub residue: usize,
     /// Whether a signature was overridden by the caller's choice.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub overrode_signature: bool,
     /// Names of standard fields that a rule would have matched by key alone, as full addresses: a hint that the
     /// address was meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
 

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::error::Result;
 use crate::inside::join_inside;
 use crate::needles::{Half, Needles};
 
 /// How much of the result is searched before anything is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// Everything that is not payload: metadata, edited regions, gaps, padding, trailers; and for copies to report, texts
     /// up to 1 MiB. Costs as much as these are long, however long the file.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::Format;
 use crate::needles::Needles;
@@ -11,7 +13,8 @@ use crate::plan::{Layout, Plan};
 use crate::scan::Scan;
 
 /// Who chose the key of a label.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A key that somebody chose: what people mean by a label.
     #[default]

@@ -20,6 +20,7 @@ mod auth;
 mod batch;
 mod config;
 mod error;
+mod files;
 mod form;
 mod health;
 mod jobs;
@@ -30,6 +31,7 @@ mod spool;
 mod store;
 mod tls;
 mod ucwi;
+mod v1;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -111,6 +113,7 @@ fn routes(app: Arc<App>) -> Router {
     Router::new()
         .merge(ucwi::routes())
         .merge(batch::routes())
+        .merge(v1::routes())
         .merge(health::routes())
         .fallback(requests::not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), requests::observe))

@@ -6,23 +6,20 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
-use http_body_util::BodyExt;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Map, Value};
-use unlabel_core::{Cleaned, Kind, Listing, Payload, Report, Source};
-use unlabel_sinks::remote::{ObjectReader, Part};
-use unlabel_sinks::{Envelope, PutOptions, Receipt, SendBack, StoredObject};
-use url::Url;
+use unlabel_core::{Kind, Listing, Payload, Report, Source};
+use unlabel_sinks::{Envelope, PutOptions, SendBack};
 
 use crate::answer::{Answer, Answered};
 use crate::app::App;
 use crate::auth;
 use crate::config::Application;
+use crate::files::{ATTRIBUTE, Opened, ascii, check_egress, deliver, open};
 use crate::form::{Form, Upload};
 use crate::jobs::Job;
 use crate::spool::Content;
@@ -137,7 +134,8 @@ impl Call {
             let request = unlabel_sinks::Request::parse(text).map_err(|words| call.about(Answer::wrong(words)))?;
             call.require(request.app.is_some(), "`app` is missing")?;
             call.require(request.query_id.is_some(), "`queryID` is missing")?;
-            check_egress(app, &request).map_err(|answer| call.about(answer))?;
+            let (object, callback) = (request.object.as_ref(), request.callback_url.as_deref());
+            check_egress(app, &request.send_back, object, callback).map_err(|answer| call.about(answer))?;
             call.request = Some(request);
             text.clone_into(&mut call.metadata);
         }
@@ -194,67 +192,6 @@ impl Call {
     }
 }
 
-/// Refuses places that this server must not be sent to, as far as can be seen before their names are looked up.
-fn check_egress(app: &App, request: &unlabel_sinks::Request) -> Answered<()> {
-    let Some(egress) = &app.transfer.egress else { return Ok(()) };
-    let check = |owner: &str, field: &str, url: &Url| {
-        let sep = if owner.is_empty() { "" } else { "." };
-        egress.check(url).map_err(|error| Answer::wrong(format!("`{owner}{sep}{field}`: {error}")))
-    };
-    for (field, url) in request.send_back.urls() {
-        check("sendBack", field, url)?;
-    }
-    for (field, url) in request.object.iter().flat_map(StoredObject::urls) {
-        check("objectInfo", field, url)?;
-    }
-    if let Some(text) = &request.callback_url {
-        let url = Url::parse(text).map_err(|error| Answer::wrong(format!("`callback_url` is no URL: {error}")))?;
-        check("", "callback_url", &url)?;
-    }
-    let places = request.object.iter().chain(match &request.send_back {
-        SendBack::Store(object) => Some(&**object),
-        _ => None,
-    });
-    for place in places {
-        if place.is_ambient() && !app.config.egress.ambient_keys {
-            return Err(Answer::wrong("`accessKey` and `secretKey` are missing: this server lends its own to nobody"));
-        }
-    }
-    Ok(())
-}
-
-/// An input that was opened, with the object that it is.
-pub(crate) struct Opened {
-    pub(crate) source: Source,
-    pub(crate) reader: Option<Arc<ObjectReader>>,
-    pub(crate) name: String,
-}
-
-pub(crate) async fn open(app: &App, upload: Option<Upload>, object: Option<&StoredObject>) -> Answered<Opened> {
-    match (object, upload) {
-        (Some(_), Some(_)) => Err(Answer::wrong("`uploadtype` names a store, and there is a file in the body too")),
-        (None, None) => Err(Answer::wrong("there is no file in the body: a part with a file name")),
-        (None, Some(Upload { name, content })) => {
-            // Small ones are in memory; others are mapped, which takes as long whatever their length.
-            let source = content.source(&name).map_err(|error| Answer::from(&error))?;
-            Ok(Opened { source, reader: None, name })
-        }
-        (Some(object), None) => {
-            let objects = object.objects(&app.transfer).map_err(|error| Answer::from(&error))?;
-            let key = object.key.clone().unwrap_or_default();
-            let opened = objects.open(&key).await.map_err(|error| Answer::from(&error.doing("`objectInfo`")))?;
-            let (source, reader) = opened;
-            if source.len() > app.config.limits.file_bytes {
-                let most = app.config.limits.file_bytes;
-                return Err(Answer::new(413, format!("the object is longer than {most} bytes, this server's limit")));
-            }
-            let name = crate::form::last_component(&reader.object_ref().key);
-            let source = source.with_attached(reader.object().attributes.sites());
-            Ok(Opened { source, reader: Some(reader), name })
-        }
-    }
-}
-
 /// `DELETE …/sync`
 async fn strip(app: &App, request: Request) -> Answered<Response> {
     let mut call = Call::read(app, request, Aim::Strip).await?;
@@ -285,7 +222,7 @@ async fn treat(
         return file(&envelope, query_id, &name, payload, content);
     }
     let options = reader.map_or_else(PutOptions::default, |reader| reader.put_options(&cleaned));
-    match deliver(app, &request.send_back, &name, &cleaned, &options, &envelope).await {
+    match deliver(app, &request.send_back, &name, &cleaned, &options, || told(&envelope)).await {
         Ok(receipt) => {
             envelope = envelope.with("location", receipt.location).with("bytes", receipt.bytes);
             Ok(Answer::from(envelope).into_response())
@@ -297,25 +234,9 @@ async fn treat(
     }
 }
 
-/// Sends a result where it is wanted.
-pub(crate) async fn deliver(
-    app: &App,
-    send_back: &SendBack,
-    name: &str,
-    cleaned: &Cleaned,
-    options: &PutOptions,
-    envelope: &Envelope,
-) -> unlabel_sinks::Result<Receipt> {
-    let Some(payload) = cleaned.payload() else {
-        return Err(unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Io, "there is nothing to send"));
-    };
-    let mut send_back = send_back.clone();
-    if let SendBack::HttpUpload(config) = &mut send_back {
-        // The other side learns what it gets, as a call of ours would tell it.
-        config.metadata.get_or_insert_with(|| Value::Object(envelope.data.clone()).to_string());
-    }
-    let sink = send_back.into_sink(&app.transfer)?;
-    sink.put(name, payload, options).await
+/// What the other side of an upload learns of it.
+pub(crate) fn told(envelope: &Envelope) -> String {
+    Value::Object(envelope.data.clone()).to_string()
 }
 
 /// The cleaned file as the answer.
@@ -326,24 +247,8 @@ fn file(
     payload: &Payload,
     content: Option<Content>,
 ) -> Answered<Response> {
-    let len = payload.len();
-    let body = if payload.source().is_remote() || payload.source().is_mapped() {
-        // The upload stays until the last byte is sent.
-        Body::new(Part::whole(payload).body().map_frame(move |frame| {
-            let _ = &content;
-            frame
-        }))
-    } else {
-        let mut bytes = Vec::with_capacity(len as usize);
-        payload.write_to(&mut bytes).map_err(|error| Answer::from(&error))?;
-        Body::from(bytes)
-    };
-    let mut response = Response::new(body);
+    let mut response = crate::files::response(name, payload, content)?;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
-    headers.insert(header::CONTENT_DISPOSITION, disposition(name));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_bytes(query_id.as_bytes()) {
         headers.insert(QUERY, id);
     }
@@ -362,34 +267,6 @@ fn result(envelope: &Envelope) -> HeaderValue {
         ascii(&Envelope { data, ..envelope.clone() }.to_json())
     };
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("{}"))
-}
-
-/// JSON with everything beyond ASCII escaped, as headers need it.
-fn ascii(value: &Value) -> String {
-    use std::fmt::Write;
-    let mut units = [0; 2];
-    value.to_string().chars().fold(String::new(), |mut text, char| {
-        if char.is_ascii() && char != '\u{7f}' {
-            text.push(char);
-        } else {
-            for unit in char.encode_utf16(&mut units) {
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        }
-        text
-    })
-}
-
-/// Characters that RFC 5987 lets stand as they are.
-const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn disposition(name: &str) -> HeaderValue {
-    let plain: String = name
-        .chars()
-        .map(|char| if char.is_ascii_graphic() && !matches!(char, '"' | '\\') || char == ' ' { char } else { '_' })
-        .collect();
-    let text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, ATTRIBUTE));
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
 }
 
 /// `DELETE …/async`
@@ -476,18 +353,4 @@ fn labels(listing: &Listing) -> Map<String, Value> {
         }
     }
     labels
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_travel_in_headers() {
-        assert_eq!(
-            disposition("测试 \"1\".docx").to_str().unwrap(),
-            "attachment; filename=\"__ _1_.docx\"; filename*=UTF-8''%E6%B5%8B%E8%AF%95%20%221%22.docx"
-        );
-        assert_eq!(ascii(&Value::from("é\u{1F600}")), r#""\u00e9\ud83d\ude00""#);
-    }
 }

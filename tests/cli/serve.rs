@@ -1,6 +1,7 @@
 //! The server, as its users start it, called as the vendor documents its calls (`tests/oracles/serve.py`).
 
 mod batch;
+mod v1;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -19,6 +20,16 @@ id = "5f0c6a52"
 access_key = "AKEXAMPLE0001"
 secret_key = "SKEXAMPLE0001secret"
 "#;
+
+const TOKENS: &str = "
+[[tokens]]
+token = 'token-of-project-1'
+projects = ['p1']
+[[tokens]]
+token = 'token-of-every-project'
+projects = ['*']
+applications = ['*']
+";
 
 /// A server, which is killed when it is dropped.
 struct Running {

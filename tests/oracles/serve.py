@@ -400,5 +400,6 @@ def health():
 
 
 requests.packages.urllib3.disable_warnings()
-{"strip": strip, "names": names, "lists": lists, "refusals": refusals, "strangers": strangers, "uploads": uploads,
- "limits": limits, "memory": memory, "health": health, "later": later, "relentless": relentless}[sys.argv[1]]()
+if __name__ == "__main__":
+    {"strip": strip, "names": names, "lists": lists, "refusals": refusals, "strangers": strangers, "uploads": uploads,
+     "limits": limits, "memory": memory, "health": health, "later": later, "relentless": relentless}[sys.argv[1]]()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use unlabel_core::batch::Workers;
-use unlabel_core::{ErrorKind, Limits, Listing, Result};
+use unlabel_core::{ErrorKind, Kind, Limits, ListedLabel, Listing, Result};
 
 use self::print::Totals;
 use crate::args::List;
@@ -65,12 +65,14 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
 /// Never, but the serialiser has one.
 pub(crate) fn line(item: &Item, remote: &Remote, all_kinds: bool, id: &serde_json::Value) -> io::Result<String> {
     match list(item, remote, None) {
-        Ok(Listed::Labels(listing)) => {
-            print::json(&item.shown(), &listing, &print::labels(&listing.findings, all_kinds), Some(id))
-        }
+        Ok(Listed::Labels(listing)) => print::json(&item.shown(), &listing, &labels(&listing, all_kinds), Some(id)),
         Ok(Listed::Skipped(reason)) => print::json_unlisted(&item.shown(), "skipped", None, Some(reason), Some(id)),
         Err(error) => print::json_trouble(&item.shown(), outcome(&error), &error, Some(id)),
     }
+}
+
+fn labels(listing: &Listing, all_kinds: bool) -> Vec<ListedLabel<'_>> {
+    listing.labels(|kind| all_kinds || kind == Kind::Custom)
 }
 
 fn outcome(error: &unlabel_core::Error) -> &'static str {
@@ -117,7 +119,7 @@ impl Printed {
                 }
             }
             Ok(Listed::Labels(listing)) => {
-                let labels = print::labels(&listing.findings, options.all_kinds);
+                let labels = labels(&listing, options.all_kinds);
                 totals.labels = labels.len();
                 out = if options.json {
                     print::json(path, &listing, &labels, None)?

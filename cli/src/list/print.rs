@@ -1,6 +1,5 @@
 //! Listings, printed: a table per file, or a line of JSON.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
@@ -8,36 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use unlabel_core::{Error, Findings, Kind, Listing, Site};
+use unlabel_core::{Error, ListedLabel, Listing};
 
 use crate::report::{PathField, json_line, milliseconds, reason_after};
 use crate::text::{self, Colour, Paint, columns, count, cut, escape};
 
 /// Columns of a key or value in the table; JSON has them whole.
 const CELL_WIDTH: usize = 60;
-
-/// All sites of one label: one key with one value, of one kind.
-#[derive(Debug)]
-pub(super) struct Label<'f> {
-    key: &'f str,
-    value: Option<&'f str>,
-    kind: Kind,
-    sites: Vec<&'f Site>,
-}
-
-pub(super) fn labels(findings: &Findings, all_kinds: bool) -> Vec<Label<'_>> {
-    let mut labels: Vec<Label<'_>> = Vec::new();
-    let mut positions = HashMap::new();
-    for site in findings.sites.iter().filter(|site| all_kinds || site.kind == Kind::Custom) {
-        let value = site.value.as_deref();
-        let position = *positions.entry((site.key.as_str(), value, site.kind)).or_insert(labels.len());
-        match labels.get_mut(position) {
-            Some(label) => label.sites.push(site),
-            None => labels.push(Label { key: &site.key, value, kind: site.kind, sites: vec![site] }),
-        }
-    }
-    labels
-}
 
 /// Counts over all files.
 #[derive(Clone, Debug, Default)]
@@ -50,10 +26,10 @@ pub(super) struct Totals {
 }
 
 /// The listing of a file as a table.
-pub(super) fn table(path: &Path, listing: &Listing, labels: &[Label<'_>], paint: Paint) -> String {
+pub(super) fn table(path: &Path, listing: &Listing, labels: &[ListedLabel<'_>], paint: Paint) -> String {
     let mut out = format!("{}\n", paint.paint(Colour::Bold, &text::path(path)));
-    for guard in &listing.findings.guards {
-        let _ = writeln!(out, "  {}", paint.paint(Colour::Yellow, &escape(&guard.barrier.to_string())));
+    for guard in listing.guards() {
+        let _ = writeln!(out, "  {}", paint.paint(Colour::Yellow, &escape(&guard)));
     }
     if labels.is_empty() {
         let _ = writeln!(out, "  no labels ({})", listing.format);
@@ -73,7 +49,7 @@ pub(super) fn table(path: &Path, listing: &Listing, labels: &[Label<'_>], paint:
 }
 
 /// The sites as `address at place`, with what bars their removal; those that read alike are counted.
-fn sites(label: &Label<'_>) -> Vec<String> {
+fn sites(label: &ListedLabel<'_>) -> Vec<String> {
     let mut sites: Vec<(String, usize)> = Vec::new();
     for site in &label.sites {
         let barrier = site.barrier.as_ref().map_or_else(String::new, |barrier| format!(" [{barrier}]"));
@@ -126,39 +102,9 @@ struct FileLine<'r> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    labels: Vec<LabelField<'r>>,
+    labels: &'r [ListedLabel<'r>],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     guards: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct LabelField<'r> {
-    key: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'r str>,
-    kind: &'static str,
-    sites: Vec<SiteField<'r>>,
-}
-
-#[derive(Serialize)]
-struct SiteField<'r> {
-    address: &'r str,
-    place: &'r str,
-    offset: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    barrier: Option<String>,
-}
-
-impl<'r> From<&Label<'r>> for LabelField<'r> {
-    fn from(label: &Label<'r>) -> Self {
-        let sites = label.sites.iter().map(|site| SiteField {
-            address: &site.address,
-            place: &site.place,
-            offset: site.offset,
-            barrier: site.barrier.as_ref().map(ToString::to_string),
-        });
-        Self { key: label.key, value: label.value, kind: label.kind.name(), sites: sites.collect() }
-    }
 }
 
 #[derive(Serialize)]
@@ -174,7 +120,12 @@ struct SummaryLine {
 }
 
 /// The listing of a file as a line of JSON; with the `id` of the request for it, if it was one.
-pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>], id: Option<&Value>) -> io::Result<String> {
+pub(super) fn json(
+    path: &Path,
+    listing: &Listing,
+    labels: &[ListedLabel<'_>],
+    id: Option<&Value>,
+) -> io::Result<String> {
     let PathField { text: path, bytes: path_bytes } = PathField::new(path);
     json_line(&FileLine {
         r#type: "file",
@@ -184,8 +135,8 @@ pub(super) fn json(path: &Path, listing: &Listing, labels: &[Label<'_>], id: Opt
         format: Some(listing.format),
         outcome: "listed",
         reason: None,
-        labels: labels.iter().map(LabelField::from).collect(),
-        guards: listing.findings.guards.iter().map(|guard| guard.barrier.to_string()).collect(),
+        labels,
+        guards: listing.guards(),
     })
 }
 
@@ -217,7 +168,7 @@ pub(super) fn json_unlisted(
         format,
         outcome,
         reason,
-        labels: Vec::new(),
+        labels: &[],
         guards: Vec::new(),
     })
 }
@@ -238,6 +189,8 @@ pub(super) fn json_summary(totals: &Totals, elapsed: Duration) -> io::Result<Str
 
 #[cfg(test)]
 mod tests {
+    use unlabel_core::{Findings, Kind, Site};
+
     use super::*;
 
     fn site(address: &str, value: &str, place: &str, kind: Kind) -> Site {
@@ -260,7 +213,7 @@ mod tests {
     fn sites_of_one_label_share_a_row_and_controls_are_spelled_out() {
         let listing = listing();
         let paint = Paint::off();
-        let table = table(Path::new("a.pdf"), &listing, &labels(&listing.findings, false), paint);
+        let table = table(Path::new("a.pdf"), &listing, &listing.labels(|kind| kind == Kind::Custom), paint);
         let rows: Vec<_> = table.lines().collect();
         assert_eq!(
             rows,
@@ -272,13 +225,13 @@ mod tests {
                 "  id   \\u{1b}[2J  pdf     info:id at object 9 0",
             ]
         );
-        assert_eq!(labels(&listing.findings, true).len(), 3);
+        assert_eq!(listing.labels(|_| true).len(), 3);
     }
 
     #[test]
     fn json_has_every_site() {
         let listing = listing();
-        let line = json(Path::new("a.pdf"), &listing, &labels(&listing.findings, true), None).unwrap();
+        let line = json(Path::new("a.pdf"), &listing, &listing.labels(|_| true), None).unwrap();
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let first = &value["labels"][0];
         assert_eq!(first["sites"].as_array().unwrap().len(), 3);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
-use unlabel_core::{Left, Outcome};
+use unlabel_core::{Outcome, Report};
 
 use super::{Delivered, FileReport, Totals, milliseconds};
 
@@ -36,28 +36,9 @@ struct FileLine<'r> {
     path: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<&'r str>,
-    format: Option<&'static str>,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'r str>,
-    labels: Vec<LabelField<'r>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    left: Vec<LeftField<'r>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    copies: Vec<LeftField<'r>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    followed: &'r [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    notes: &'r [String],
-    bytes_in: u64,
-    bytes_out: u64,
+    #[serde(flatten)]
+    report: &'r Report,
     bytes_written: u64,
-    proof: &'static str,
-    residue: usize,
-    #[serde(skip_serializing_if = "is_false")]
-    overrode_signature: bool,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    hints: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,23 +86,6 @@ impl<'r> DeliveryField<'r> {
 }
 
 #[derive(Serialize)]
-struct LabelField<'r> {
-    key: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'r str>,
-    status: &'static str,
-    sites: &'r [String],
-}
-
-#[derive(Serialize)]
-struct LeftField<'r> {
-    what: &'r str,
-    place: &'r str,
-    offset: u64,
-    reason: &'r str,
-}
-
-#[derive(Serialize)]
 struct SummaryLine {
     r#type: &'static str,
     files: usize,
@@ -162,7 +126,6 @@ pub(crate) fn line(value: &impl Serialize) -> io::Result<String> {
 
 /// The report on a file; with the `id` of the request for it, if it was one.
 pub(crate) fn file(file: &FileReport, dry_run: bool, id: Option<&serde_json::Value>) -> io::Result<String> {
-    let report = &file.report;
     let path = PathField::new(&file.path);
     let output = file.output.as_deref().map(PathField::new);
     line(&FileLine {
@@ -170,42 +133,13 @@ pub(crate) fn file(file: &FileReport, dry_run: bool, id: Option<&serde_json::Val
         id,
         path: &path.text,
         path_bytes: path.bytes.as_deref(),
-        format: report.format,
-        outcome: report.outcome.name(),
-        reason: report.reason.as_deref(),
-        labels: report
-            .labels
-            .iter()
-            .map(|label| LabelField {
-                key: &label.key,
-                value: label.value.as_deref(),
-                status: label.status.name(),
-                sites: &label.sites,
-            })
-            .collect(),
-        left: left(&report.left),
-        copies: left(&report.copies),
-        followed: &report.followed,
-        notes: &report.notes,
-        bytes_in: report.bytes_in,
-        bytes_out: report.bytes_out,
+        report: &file.report,
         bytes_written: file.bytes_written,
-        proof: report.proof.name(),
-        residue: report.residue,
-        overrode_signature: report.overrode_signature,
-        hints: &report.hints,
         output: output.as_ref().map(|output| output.text.as_str()),
         output_bytes: output.as_ref().and_then(|output| output.bytes.as_deref()),
         deliveries: file.deliveries.iter().map(DeliveryField::new).collect(),
         dry_run,
     })
-}
-
-fn left(entries: &[Left]) -> Vec<LeftField<'_>> {
-    entries
-        .iter()
-        .map(|Left { what, place, offset, reason }| LeftField { what, place, offset: *offset, reason })
-        .collect()
 }
 
 pub(super) fn summary(totals: &Totals, elapsed: Duration, interrupted: bool, dry_run: bool) -> io::Result<String> {
@@ -242,7 +176,7 @@ mod tests {
             line,
             concat!(
                 r#"{"type":"file","path":"a\n.docx","format":null,"outcome":"refused","reason":"signed: all of it","#,
-                r#""labels":[],"bytes_in":7,"bytes_out":7,"bytes_written":0,"proof":"structural","residue":0,"output":"b"}"#,
+                r#""labels":[],"bytes_in":7,"bytes_out":7,"proof":"structural","residue":0,"bytes_written":0,"output":"b"}"#,
                 "\n"
             )
         );

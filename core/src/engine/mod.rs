@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
 use crate::inside::{Before, Inside, Reach};
 use crate::limits::Limits;
+use crate::listing::Listing;
 use crate::payload::Payload;
 use crate::plan::{Layout, Plan};
 use crate::report::{Left, Outcome, Report};
@@ -55,15 +56,6 @@ pub struct Engine {
     inside: Inside,
     prune_empty: bool,
     limits: Limits,
-}
-
-/// What a survey of a file lists.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// The name of the format.
-    pub format: &'static str,
-    /// Its sites and guards.
-    pub findings: Findings,
 }
 
 /// Lists every label of `source`, of every kind, and of the files that stand inside it.

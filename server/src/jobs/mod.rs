@@ -152,6 +152,20 @@ impl Jobs {
         found.map_err(|error| Answer::broken("look for the job", &error))
     }
 
+    /// Jobs with an ID below `before`, the newest first: of some applications, or of all.
+    pub(crate) async fn page(
+        self: &Arc<Self>,
+        applications: Option<Vec<String>>,
+        before: i64,
+        limit: u32,
+    ) -> Answered<Vec<Job>> {
+        let jobs = Arc::clone(self);
+        let page = move || jobs.store.page(applications.as_deref(), before, limit);
+        let found = tokio::task::spawn_blocking(page).await;
+        let found = found.map_err(|error| Answer::broken("look for jobs", &error))?;
+        found.map_err(|error| Answer::broken("look for jobs", &error))
+    }
+
     /// Where the result of a job is, if it is kept to be fetched.
     pub(crate) fn result(&self, job: &Job) -> Option<PathBuf> {
         job.result.as_deref().map(|name| self.path(name))

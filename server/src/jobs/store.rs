@@ -156,6 +156,18 @@ impl Store {
         connection.prepare_cached(&sql)?.query_row(params![app, query], Job::of).optional()
     }
 
+    /// Jobs with an ID below `before`, the newest first: of some applications, or of all.
+    pub(crate) fn page(&self, applications: Option<&[String]>, before: i64, limit: u32) -> Result<Vec<Job>> {
+        let connection = self.lock();
+        let names = applications.map(|names| serde_json::Value::from(names).to_string());
+        let sql = format!(
+            "SELECT {COLUMNS} FROM jobs WHERE id < ?2 AND (?1 IS NULL OR app IN (SELECT value FROM json_each(?1)))
+             ORDER BY id DESC LIMIT ?3"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        statement.query_map(params![names, before, limit], Job::of)?.collect()
+    }
+
     /// Jobs that wait, and bytes of uploads and results that are kept.
     pub(crate) fn totals(&self) -> Result<(u64, u64)> {
         let connection = self.lock();
@@ -267,6 +279,22 @@ mod tests {
         assert!(store.sweep(60).unwrap().is_empty());
         assert_eq!(store.sweep(61).unwrap(), ["r"]);
         assert!(store.find("a", "q").unwrap().is_none());
+    }
+
+    #[test]
+    fn pages_have_the_newest_first() {
+        let (_directory, store) = store();
+        for query in ["1", "2", "3"] {
+            store.accept(&draft(query, 0)).unwrap();
+        }
+        let page = |names: Option<&[String]>, before, limit| {
+            let jobs = store.page(names, before, limit).unwrap();
+            jobs.into_iter().map(|job| (job.id, job.query)).collect::<Vec<_>>()
+        };
+        let first = page(None, i64::MAX, 2);
+        assert_eq!(first.iter().map(|(_, query)| query.as_str()).collect::<Vec<_>>(), ["3", "2"]);
+        assert_eq!(page(Some(&["b".to_owned(), "a".to_owned()]), first[1].0, 2).len(), 1);
+        assert!(page(Some(&[]), i64::MAX, 9).is_empty());
     }
 
     #[test]

@@ -11,7 +11,8 @@ use unlabel_sinks::{Envelope, File, PutOptions, Request, SendBack};
 use super::store::Store;
 use super::{Job, State, millis, now, owner, remove};
 use crate::app::App;
-use crate::ucwi::{self, Opened};
+use crate::files::{self, Opened};
+use crate::ucwi;
 
 /// How long a worker sleeps that finds nothing to do: jobs of other processes are not announced.
 const IDLE: Duration = Duration::from_millis(500);
@@ -130,7 +131,7 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
             let source = Source::open(app.jobs.path(file)).map(|source| source.with_name(&name));
             source.map(|source| Opened { source, reader: None, name }).map_err(|error| Envelope::of_error(&error))
         }
-        (None, object) => ucwi::open(app, None, object.as_ref()).await.map_err(|answer| *answer.envelope),
+        (None, object) => files::open(app, None, object.as_ref()).await.map_err(|answer| *answer.envelope),
     };
     let Opened { source, reader, name } = match opened {
         Ok(opened) => opened,
@@ -160,7 +161,7 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
         };
     }
     let options = reader.map_or_else(PutOptions::default, |reader| reader.put_options(&cleaned));
-    match ucwi::deliver(app, &request.send_back, &name, &cleaned, &options, &envelope).await {
+    match files::deliver(app, &request.send_back, &name, &cleaned, &options, || ucwi::told(&envelope)).await {
         Ok(receipt) => ended(envelope.with("location", receipt.location).with("bytes", receipt.bytes)),
         Err(error) => {
             let is_retryable = error.is_retryable();

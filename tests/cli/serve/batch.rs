@@ -2,19 +2,10 @@
 
 use std::fs;
 
-use super::{Running, repository};
+use super::{Running, TOKENS, repository};
 use crate::environment::Environment;
 use crate::remote::Bucket;
 use crate::services::services;
-
-const TOKENS: &str = "
-[[tokens]]
-token = 'token-of-project-1'
-projects = ['p1']
-[[tokens]]
-token = 'token-of-every-project'
-projects = ['*']
-";
 
 const MANIFEST: &str = concat!(
     "{\"id\":\"1\",\"source\":\"images/1.png\",\"annotation\":[]}\n",
