@@ -26,6 +26,7 @@ mod health;
 mod jobs;
 mod listen;
 mod metrics;
+mod page;
 mod requests;
 mod spool;
 mod store;
@@ -114,6 +115,7 @@ fn routes(app: Arc<App>) -> Router {
         .merge(ucwi::routes())
         .merge(batch::routes())
         .merge(v1::routes())
+        .merge(page::routes())
         .merge(health::routes())
         .fallback(requests::not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), requests::observe))

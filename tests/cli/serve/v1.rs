@@ -34,3 +34,11 @@ fn the_description_says_all_that_happens() {
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Tested: 15") && said.contains("generated"), "{said}");
 }
+
+#[test]
+fn a_person_cleans_a_file_at_the_page() {
+    let mut server = Running::start(TOKENS);
+    server.call_by("serve_page.py", "person");
+    let (_, log) = server.stop();
+    assert!(!log.contains("token-of"), "{log}");
+}
