@@ -106,6 +106,15 @@ impl Running {
         client
     }
 
+    /// Waits until the client has written this file.
+    fn wait_for(&self, name: &str) {
+        let start = Instant::now();
+        while !self.environment.path(name).exists() {
+            assert!(start.elapsed() < Duration::from_mins(1), "the client never gets to `{name}`");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Kills it, and starts it again at the same address, with the same state.
     fn restart(&mut self) {
         self.signal(Signal::KILL);
@@ -231,6 +240,20 @@ fn jobs_end_and_are_told() {
     assert!(!kept.is_empty() && kept.iter().all(|path| path.extension().is_some_and(|it| it == "out")), "{kept:?}");
 }
 
+#[test]
+fn processes_share_their_jobs() {
+    let server = Running::start("tls.plain_http = true\njobs.workers = 0\n");
+    server.environment.write("worker.toml", "tls.plain_http = true\nstate = 'unlabel-state'\n");
+    let client = server.client("shared").stderr(Stdio::piped()).spawn().unwrap();
+    server.wait_for("waiting");
+    let mut command = server.environment.command(["serve", "--config", "worker.toml", "--listen", "127.0.0.1:0"]);
+    let mut worker = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let output = client.wait_with_output().unwrap();
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The process is ended by SIGKILL again and again while callers submit: nothing that was answered with 202 is lost.
 #[test]
 fn a_killed_server_loses_no_job() {
@@ -239,12 +262,9 @@ fn a_killed_server_loses_no_job() {
     let mut server = Running::start(&config);
     fs::write(server.environment.path("receiver"), port.to_string()).unwrap();
     let client = server.client("relentless").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let is_there = |server: &Running, name: &str| server.environment.path(name).exists();
-    while !is_there(&server, "ready") {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    server.wait_for("ready");
     let mut kills = 0;
-    while kills < 100 && (kills < 5 || !is_there(&server, "over")) {
+    while kills < 100 && (kills < 5 || !server.environment.path("over").exists()) {
         std::thread::sleep(Duration::from_millis(150 + 60 * (kills % 4)));
         server.restart();
         kills += 1;

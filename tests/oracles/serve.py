@@ -353,6 +353,19 @@ def later():
     assert expect(call("GET", url=ASYNC), 200)["data"]["id"] == "8888"
 
 
+def shared():
+    """Another process, which knows the same state, does what this one accepts."""
+    fields = metadata()
+    query = fields["queryID"]
+    expect(call(fields=fields, url=ASYNC), 202)
+    time.sleep(1)
+    body = expect(requests.get(f"{ASYNC}/{query}", headers=signed(), timeout=20), 200)
+    assert body["data"]["state"] == "waiting", body
+    (FOLDER / "waiting").write_text("")
+    assert ended(query)["state"] == "done"
+    assert content(query).content == (FOLDER / "clean.docx").read_bytes()
+
+
 def relentless():
     """Jobs for a server that is killed again and again: what was answered 202 is done, and told."""
     to, clean = listen(), (FOLDER / "clean.docx").read_bytes()
@@ -402,4 +415,4 @@ def health():
 requests.packages.urllib3.disable_warnings()
 if __name__ == "__main__":
     {"strip": strip, "names": names, "lists": lists, "refusals": refusals, "strangers": strangers, "uploads": uploads,
-     "limits": limits, "memory": memory, "health": health, "later": later, "relentless": relentless}[sys.argv[1]]()
+     "limits": limits, "memory": memory, "health": health, "later": later, "shared": shared, "relentless": relentless}[sys.argv[1]]()
