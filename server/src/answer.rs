@@ -1,5 +1,7 @@
 //! Answers: the envelope as a response, and errors as envelopes.
 
+use std::io::ErrorKind;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -32,6 +34,15 @@ impl Answer {
     pub(crate) fn broken(doing: &str, cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "cannot {doing}");
         Self::new(500, format!("the server cannot {doing}"))
+    }
+
+    /// The same where the disk refused: 503 when it is full, which somebody may change.
+    pub(crate) fn refused_by_disk(doing: &str, cause: &std::io::Error) -> Self {
+        let answer = Self::broken(doing, cause);
+        match cause.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::later(503, "the server's disk is full", 60),
+            _ => answer,
+        }
     }
 
     /// 429 or 503: not now.
@@ -68,8 +79,15 @@ impl From<Denied> for Answer {
 
 impl From<&unlabel_core::Error> for Answer {
     fn from(error: &unlabel_core::Error) -> Self {
-        Envelope::of_error(error).into()
+        Self::new(Envelope::of_error(error).code, told(error))
     }
+}
+
+/// An error in words without its path, which is one of this server.
+fn told(error: &unlabel_core::Error) -> String {
+    let format = error.format().map_or_else(String::new, |format| format!("{format}: "));
+    let at = error.offset().map_or_else(String::new, |offset| format!(" (at byte {offset})"));
+    format!("{format}{}{at}", error.reason())
 }
 
 impl From<&unlabel_sinks::Error> for Answer {

@@ -129,7 +129,7 @@ async fn file(app: &App, mut field: Field<'_>, unparsed: &Unparsed) -> Answered<
         }
         draft.write(&chunk).map_err(|full| match full {
             Full::Quota => Answer::later(503, "the disk that uploads may take is used up", 10),
-            Full::Disk(error) => Answer::broken("keep the upload", &error),
+            Full::Disk(error) => Answer::refused_by_disk("keep the upload", &error),
         })?;
     }
     Ok(draft.finish())

@@ -6,12 +6,14 @@ FOLDER holds report.docx, which has the label id=8888, and clean.docx, the same 
 import hashlib
 import hmac
 import http.server
+import io
 import json
 import socket
 import sys
 import threading
 import time
 import uuid
+import zipfile
 from pathlib import Path
 
 import requests
@@ -261,7 +263,19 @@ def memory():
 
     headers = signed() | {"Content-Type": "multipart/form-data; boundary=b"}
     answer = requests.delete(SYNC, headers=headers, data=body("b", metadata()), verify=False, timeout=120)
-    expect(answer, 422)
+    assert str(FOLDER) not in expect(answer, 422)["message"], answer.text
+    # A package whose properties are 2 GiB of spaces.
+    package = io.BytesIO()
+    with zipfile.ZipFile(FOLDER / "report.docx") as given, zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in given.namelist():
+            if name != "docProps/custom.xml":
+                bomb.writestr(name, given.read(name))
+        with bomb.open("docProps/custom.xml", "w", force_zip64=True) as part:
+            part.write(b"<Properties>")
+            for _ in range(2048):
+                part.write(b" " * (1 << 20))
+    (FOLDER / "bomb.docx").write_bytes(package.getvalue())
+    assert str(FOLDER) not in expect(call(file="bomb.docx"), 413)["message"]
     status = Path(f"/proc/{(FOLDER / 'pid').read_text()}/status").read_text()
     anonymous = int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1])
     assert anonymous < 96 << 10, status

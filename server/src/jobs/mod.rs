@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rusqlite::ErrorCode;
 use tokio::sync::Notify;
 
 pub(crate) use self::store::{Job, State};
@@ -105,7 +106,10 @@ impl Jobs {
         let (jobs, app, query) = (Arc::clone(self), app.to_owned(), query.to_owned());
         let (most, disk) = (config.jobs.most, config.limits.disk_bytes);
         let kept = tokio::task::spawn_blocking(move || {
-            let failed = |error: rusqlite::Error| Answer::broken("keep the job", &error);
+            let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Answer::later(503, "the server's disk is full", 60),
+                _ => Answer::broken("keep the job", &error),
+            };
             if let Some(job) = jobs.store.find(&app, &query).map_err(failed)? {
                 return Ok(job);
             }
@@ -120,7 +124,10 @@ impl Jobs {
             let file = format!("{:032x}.in", fastrand::u128(..));
             let path = jobs.path(&file);
             if let Some(upload) = &upload {
-                upload.content.keep(&path).map_err(|error| Answer::broken("keep the upload", &error))?;
+                upload.content.keep(&path).map_err(|error| {
+                    remove(&path);
+                    Answer::refused_by_disk("keep the upload", &error)
+                })?;
             }
             let name = upload.as_ref().map(|upload| upload.name.as_str());
             let draft = Draft {
@@ -133,9 +140,11 @@ impl Jobs {
                 now: now(),
             };
             // Another request of this name may have been quicker.
-            if !jobs.store.accept(&draft).map_err(failed)? {
-                let _ = fs::remove_file(&path);
+            let is_new = jobs.store.accept(&draft);
+            if !is_new.as_ref().is_ok_and(|is_new| *is_new) {
+                remove(&path);
             }
+            is_new.map_err(failed)?;
             let job = jobs.store.find(&app, &query).map_err(failed)?;
             job.ok_or_else(|| Answer::new(500, "the job is gone"))
         });

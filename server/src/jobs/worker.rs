@@ -10,6 +10,7 @@ use unlabel_sinks::{Envelope, File, PutOptions, Request, SendBack};
 
 use super::store::Store;
 use super::{Job, State, millis, now, owner, remove};
+use crate::answer::Answer;
 use crate::app::App;
 use crate::files::{self, Opened};
 use crate::ucwi;
@@ -129,7 +130,7 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
         (Some(file), _) => {
             let name = job.name.clone().unwrap_or_default();
             let source = Source::open(app.jobs.path(file)).map(|source| source.with_name(&name));
-            source.map(|source| Opened { source, reader: None, name }).map_err(|error| Envelope::of_error(&error))
+            source.map(|source| Opened { source, reader: None, name }).map_err(|error| *Answer::from(&error).envelope)
         }
         (None, object) => files::open(app, None, object.as_ref()).await.map_err(|answer| *answer.envelope),
     };
@@ -141,7 +142,7 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
     };
     let cleaned = match app.work(move || engine.strip(source)).await {
         Ok(Ok(cleaned)) => cleaned,
-        Ok(Err(error)) => return ended(Envelope::of_error(&error)),
+        Ok(Err(error)) => return ended(*Answer::from(&error).envelope),
         Err(answer) => return Treated::Again(*answer.envelope),
     };
     app.metrics.file(cleaned.report());
