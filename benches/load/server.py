@@ -64,9 +64,9 @@ secret_key = "{SECRET}"
         return (int(fields[11]) + int(fields[12])) / TICK
 
     def mib(self) -> float:
-        """Peak memory."""
+        """Memory of its own, without the pages of uploads that are mapped."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        return int(status.split("RssAnon:")[1].split()[0]) / 1024
 
     def stripped(self) -> int:
         """Files that were stripped so far."""
