@@ -41,7 +41,7 @@ pub(super) fn edits(metadata: &Metadata, chosen: &[usize]) -> Result<Vec<Edit>> 
 }
 
 /// A text with its length and the zero behind it.
-fn whole(text: &Range<usize>) -> Range<usize> {
+pub(super) fn whole(text: &Range<usize>) -> Range<usize> {
     text.start - 4..text.end
 }
 

@@ -14,10 +14,10 @@ use std::ops::Range;
 use super::Carrier;
 use super::flatbuffer::{Table, Vector};
 use super::nested::Nested;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::plan::{Edit, Layout};
-use crate::survey::{Kind, Site};
+use crate::survey::{Barrier, Kind, Site};
 
 /// What a buffer holds at its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,49 @@ impl Metadata {
         let mut walk = walk::Walk::new(bytes, names, limits);
         let body_len = walk.root(Table::root(bytes)?, root)?;
         Ok(walk.finish(body_len))
+    }
+
+    /// Bars what cannot be edited without changing something else: pairs of a vector, and a pair with labels in its
+    /// value, whose bytes are in use a second time.
+    fn bar_what_overlaps(&mut self) {
+        let pairs = || self.vectors.iter().flat_map(|vector| &vector.pairs);
+        let tables = pairs().map(|pair| pair.table.clone());
+        let texts = pairs().flat_map(|pair| &pair.texts).chain(&self.names).map(edit::whole);
+        let mut ranges: Vec<_> = self.used.iter().cloned().chain(tables).chain(texts).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let ends: Vec<usize> = ranges
+            .iter()
+            .scan(0, |end, range| {
+                *end = range.end.max(*end);
+                Some(*end)
+            })
+            .collect();
+        let is_shared = |range: Range<usize>| {
+            let first = ranges.partition_point(|other| other.start < range.start);
+            let before = first.checked_sub(1).and_then(|last| ends.get(last));
+            before.is_some_and(|end| *end > range.start)
+                || ranges.get(first + 1).is_some_and(|next| next.start < range.end)
+        };
+        let mut barred = Vec::new();
+        for Pairs { vector, pairs } in &self.vectors {
+            if is_shared(vector.start - 4..vector.start + 4 * vector.count) {
+                barred.extend(pairs.iter().map(|pair| pair.site));
+            }
+            for pair in pairs {
+                if let (Some(inner), Some(value)) = (&pair.inner, pair.texts.last())
+                    && is_shared(edit::whole(value))
+                {
+                    barred.extend(inner.sites().chain([pair.site]));
+                }
+            }
+        }
+        for site in barred {
+            if let Some(site) = self.sites.get_mut(site) {
+                let shared =
+                    || Barrier::new(ErrorKind::Unsupported, "something else in the metadata lies in its bytes");
+                site.barrier.get_or_insert_with(shared);
+            }
+        }
     }
 
     /// Length of the buffer.

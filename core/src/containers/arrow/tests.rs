@@ -133,6 +133,42 @@ fn texts_that_others_use_stay() {
     assert_eq!(labels(&output), [("two".to_owned(), Some("own value".to_owned()))]);
 }
 
+fn barred(buffer: &[u8]) -> Vec<String> {
+    let sites = read(buffer).unwrap().sites().to_vec();
+    sites.into_iter().filter(|site| site.barrier.is_some()).map(|site| site.address).collect()
+}
+
+#[test]
+fn pairs_whose_vector_lies_in_a_text_are_barred() {
+    let mut writer = Writer::default();
+    let root = writer.u32(0);
+    let [_, kind, header, _, own] = writer.point_table(root, [false, true, true, false, true]);
+    writer.0[kind] = 1;
+    let [_, _, metadata] = writer.point_table(header, [false, false, true]);
+    writer.pairs(metadata, &[("one", "first value")]);
+    writer.pairs(own, &[("two", "second value")]);
+    let mut buffer = writer.0;
+    assert_eq!(barred(&buffer), [""; 0]);
+    // The first value is made to reach over the count of the second vector.
+    let first = buffer.windows(11).position(|window| window == b"first value").unwrap();
+    buffer[first - 4] = 16;
+    assert_eq!(barred(&buffer), ["message:two"]);
+}
+
+#[test]
+fn attributes_of_pandas_that_cannot_go_bar_their_pair() {
+    let json = r#"{"columns": [], "attributes": {"id": "8888"}}"#;
+    let mut buffer = message(&[("pandas", json), ("pandas", json)]);
+    assert_eq!(barred(&buffer), [""; 0]);
+    let texts: Vec<_> = (4..buffer.len()).filter(|at| buffer[*at..].starts_with(b"{\"col")).map(|at| at - 4).collect();
+    let points_to = |at: &usize, text| u32::from_le_bytes(*buffer[*at..].first_chunk().unwrap()) as usize + at == text;
+    let slot = (0..texts[0]).step_by(4).find(|at| points_to(at, texts[0])).unwrap();
+    buffer[slot..slot + 4].copy_from_slice(&((texts[1] - slot) as u32).to_le_bytes());
+    assert_eq!(barred(&buffer), ["arrow:pandas", "pandas:id", "arrow:pandas", "pandas:id"]);
+    let json = r#"{"columns": [], "attributes": {"id": "8888", "AIGC": "1"}}"#;
+    assert_eq!(barred(&message(&[("pandas", json)])), ["arrow:pandas", "pandas:AIGC"]);
+}
+
 #[test]
 fn attributes_of_pandas_are_labels_in_a_label() {
     let json = r#"{"columns": [], "attributes": {"id": "8888", "x": 1}}"#;

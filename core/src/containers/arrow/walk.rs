@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Metadata, Names, Pair, Pairs, Root, holds_labels, kind};
+use crate::containers::Carrier;
 use crate::containers::flatbuffer::{Table, Vector};
 use crate::containers::nested::{Nested, join_places};
 use crate::containers::pandas::Attributes;
@@ -39,9 +40,10 @@ impl<'b> Walk<'b> {
     }
 
     pub(super) fn finish(self, body_len: u64) -> Metadata {
-        let Self { buffer, sites, vectors, names, mut used, .. } = self;
-        used.sort_unstable_by_key(|range| range.start);
-        Metadata { buffer: buffer.to_vec(), sites, vectors, names, used, body_len }
+        let Self { buffer, sites, vectors, names, used, .. } = self;
+        let mut metadata = Metadata { buffer: buffer.to_vec(), sites, vectors, names, used, body_len };
+        metadata.bar_what_overlaps();
+        metadata
     }
 
     pub(super) fn root(&mut self, table: Table<'b>, root: Root) -> Result<u64> {
@@ -142,10 +144,12 @@ impl<'b> Walk<'b> {
         let text =
             |range: &Option<Range<usize>>| range.as_ref().map(|range| decode(self.bytes(range))).unwrap_or_default();
         let (name, mut shown) = (text(&key), text(&value));
-        let barrier = Barrier::of_protected(if is_aigc(&shown) { "AIGC" } else { &name });
-        shown.truncate(shown.floor_char_boundary(self.limits.value_bytes));
         let bytes = value.as_ref().map(|range| self.bytes(range)).unwrap_or_default();
         let inner = Attributes::read(&name, bytes, self.limits);
+        // What holds a label that must stay, stays.
+        let held = inner.iter().flat_map(Carrier::sites).find_map(|site| site.barrier.clone());
+        let barrier = Barrier::of_protected(if is_aigc(&shown) { "AIGC" } else { &name }).or(held);
+        shown.truncate(shown.floor_char_boundary(self.limits.value_bytes));
         let site = self.sites.len();
         let place = join_places(self.labels.place, place);
         self.sites.push(Site {
