@@ -25,7 +25,7 @@ pub(super) struct Mailbox {
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What begins the line before a message.
-const ENVELOPE: &[u8] = b"From ";
+pub(super) const ENVELOPE: &[u8] = b"From ";
 
 impl Mailbox {
     /// Finds the messages of `input`.
@@ -81,7 +81,7 @@ fn envelope(input: &[u8], at: usize) -> Option<Range<usize>> {
     });
     let next = lines.next().and_then(|next| input.get(next)).unwrap_or_default();
     let begins = next.trim_ascii().is_empty() || next.starts_with(b">") || is_field(next);
-    (text.starts_with(ENVELOPE) && has_time && begins).then_some(line)
+    (text.starts_with(ENVELOPE) && !is_field(text) && has_time && begins).then_some(line)
 }
 
 /// Where Apple Mail writes the length of its message: alone on the first line.

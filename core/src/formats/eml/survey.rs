@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::mailbox::Mailbox;
+use super::mailbox::{ENVELOPE, Mailbox};
 use crate::containers::Carrier;
 use crate::containers::mime::{Block, Coding, Decoder, Entity, Tree, lines};
 use crate::containers::nested::growth;
@@ -91,7 +91,21 @@ impl<'a> Mail<'a> {
                 continue;
             }
             let cuts = entity.header.cuts(&own);
-            edits.extend(cuts.ranges.into_iter().map(|cut| Edit::delete(cut.start as u64..cut.end as u64)));
+            // Without a blank line behind it a header that loses every field leaves the body to be taken for one.
+            let runs_on = cuts.ranges.iter().map(ExactSizeIterator::len).sum::<usize>() == entity.block.len();
+            if runs_on && !self.mailbox.envelopes.is_empty() && self.bytes(entity.body.clone()).starts_with(ENVELOPE) {
+                let reason = "what follows the header would begin a message: no blank line is between them";
+                let barrier = Barrier::new(ErrorKind::Unsupported, reason);
+                left.extend(own.iter().map(|site| (site + entity.first_site, barrier.clone())));
+                continue;
+            }
+            let has_returns = self.bytes(entity.block.clone()).ends_with(b"\r\n");
+            let blank = if has_returns { "\r\n" } else { "\n" };
+            let mut blank = (runs_on && !entity.body.is_empty()).then_some(blank);
+            edits.extend(cuts.ranges.into_iter().map(|cut| {
+                let with = blank.take().unwrap_or_default();
+                Edit::replace(cut.start as u64..cut.end as u64, with)
+            }));
             left.extend(cuts.left.into_iter().map(|(site, barrier)| (site + entity.first_site, barrier)));
         }
         (edits, left)

@@ -78,6 +78,18 @@ fn a_message_may_lose_all_its_fields() {
 }
 
 #[test]
+fn a_header_without_blank_line_gets_one_for_its_last_field() {
+    let envelope = "From me@b.c Mon Jun 01 10:00:00 2009\n";
+    let text = format!("{envelope}X-One: 1234\nno field\n\n{envelope}X-Two: 5678\n\nbody\n");
+    assert_eq!(stripped(text.as_bytes(), "X-One"), text.replace("X-One: 1234\n", "\n"));
+    assert_eq!(stripped(b"X-One: 1\r\nX-Two: 2\r\n12\n", "X-*"), "\r\n12\n");
+    assert_eq!(stripped(b"X-One: 1234\n", "X-One"), "");
+    let text = format!("{envelope}X-One: 1234\n{envelope}X-Two: 5678\n\nbody\n");
+    assert_eq!(strip(text.as_bytes(), "X-One").0.outcome, Outcome::Refused);
+    assert_eq!(stripped(b"X-One: 1234\nFrom : 10:00\nX-Two: 5678\n\n", "X-One"), "From : 10:00\nX-Two: 5678\n\n");
+}
+
+#[test]
 fn listed_fields_are_signed() {
     let bytes = b"DKIM-Signature: v=1; h=From:X-Label:\r\n Subject; l=0; b=AAAA\r\nFrom: a@b.c\r\nX-Label: secret\r\n\
         X-Other: free\r\n\r\nbody\r\n";
