@@ -183,6 +183,9 @@ impl Survey for Surveyed<'_> {
     fn plan(&self, removal: &Removal<'_>, layout: Layout) -> Result<Planned> {
         let (edits, left) = plan::edits(self, removal, layout)?;
         let plan = Plan::new(edits, self.input.len() as u64)?;
+        if plan::makes_a_page(self, &plan) {
+            return Err(Error::unsupported("what is no page now would be one"));
+        }
         Ok(Planned { left_members: left, ..plan.into() })
     }
 

@@ -7,6 +7,9 @@ pub(super) const MAGIC: &[u8] = b"OggS";
 /// Length of a page's header without its lacing values.
 pub(super) const HEADER: usize = 27;
 
+/// The length of the longest page, and of the magic behind it by which it may be told.
+pub(super) const LONGEST: usize = HEADER + 255 + 255 * 255 + MAGIC.len();
+
 /// Where the checksum stands in a page.
 const CHECKSUM: Range<usize> = 22..26;
 

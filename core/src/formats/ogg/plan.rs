@@ -7,14 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use memchr::memmem;
 
-use super::page::{self, HEADER, MAGIC, Page};
+use super::page::{self, HEADER, LONGEST, MAGIC, Page};
 use super::stream::{Packet, Piece};
 use super::{Holds, Part, Surveyed, decoded};
 use crate::containers::nested::{apply, rewrite};
 use crate::containers::tagged::{Left, other_length, stale};
 use crate::containers::vorbis::Comments;
 use crate::error::Result;
-use crate::plan::{Edit, Layout};
+use crate::plan::{Edit, Layout, Plan, Replacement};
 use crate::survey::Removal;
 
 /// Pages that change, by their index, with their new bytes.
@@ -57,6 +57,38 @@ pub(super) fn edits(survey: &Surveyed<'_>, removal: &Removal<'_>, layout: Layout
     });
     edits.extend(gaps.flat_map(|gap| stale(survey.input, &gap, removal)));
     Ok((edits, left))
+}
+
+/// Whether a plan makes a page of what is none: of one that is damaged and reaches over bytes that change. Where lengths
+/// change nothing but the end of the file is no page.
+pub(super) fn makes_a_page(survey: &Surveyed<'_>, plan: &Plan) -> bool {
+    let starts = survey.walk.gaps.iter().flat_map(|gap| {
+        let bytes = survey.input.get(gap.clone()).unwrap_or_default();
+        memmem::find_iter(bytes, MAGIC).map(|at| gap.start + at)
+    });
+    starts.filter(|_| plan.keeps_length()).any(|start| {
+        let window = start..(start + LONGEST).min(survey.input.len());
+        let changes = plan.touches(&(window.start as u64..window.end as u64));
+        changes && Page::at(&after(survey.input, plan, window), 0).is_some()
+    })
+}
+
+/// A window of the file as a plan makes it that keeps every length.
+fn after(input: &[u8], plan: &Plan, window: Range<usize>) -> Vec<u8> {
+    let mut bytes = input.get(window.clone()).unwrap_or_default().to_vec();
+    for Edit { range, with } in plan.edits() {
+        let range = range.start as usize..range.end as usize;
+        for position in range.start.max(window.start)..range.end.min(window.end) {
+            let byte = match with {
+                Replacement::Bytes(bytes) => bytes.get(position - range.start).copied(),
+                Replacement::Fill { byte, .. } => Some(*byte),
+            };
+            if let Some((target, byte)) = bytes.get_mut(position - window.start).zip(byte) {
+                *target = byte;
+            }
+        }
+    }
+    bytes
 }
 
 /// Whether the packet of this part may become shorter: when nothing counts the bytes of the file, no damage is between

@@ -251,3 +251,21 @@ fn a_damaged_page_does_not_swallow_the_next() {
         assert_eq!(sites(&stripped_by(&input, "id", layout)).len(), 2);
     }
 }
+
+#[test]
+fn a_damaged_page_that_would_become_sound_holds_the_edit_up() {
+    // What reaches over the comments has the checksum of what they are to be.
+    let good = vorbis(7, &["id=8888", "TITLE=a"], 0);
+    let after = stripped_by(&good, "id", Layout::Preserve);
+    let lacing: Vec<u8> = good.chunks(255).map(|piece| piece.len() as u8).collect();
+    let sealed = page(8, 1, 0, &lacing, &after);
+    let input = [&sealed[..sealed.len() - after.len()], &good, b"trailer"].concat();
+    assert_eq!(sites(&input).len(), 3);
+    let limits = Limits::default();
+    let survey = Ogg.survey(&input, &limits).unwrap();
+    for layout in LAYOUTS {
+        let plan = |site| survey.plan(&Removal::new(&[site], &Needles::default()), layout);
+        assert_eq!(plan(1).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert!(plan(2).is_ok());
+    }
+}
