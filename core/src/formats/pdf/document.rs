@@ -209,45 +209,84 @@ impl<'a> Document<'a> {
 
     /// How often each of `numbers` is referred to, over all objects, decoded object streams and trailers.
     pub(super) fn count_references(&self, numbers: &HashSet<u32>) -> HashMap<u32, usize> {
+        self.count_references_outside(numbers, &Masked::default())
+    }
+
+    /// The same without what stands in masked ranges.
+    pub(super) fn count_references_outside(&self, numbers: &HashSet<u32>, masked: &Masked) -> HashMap<u32, usize> {
         let mut counts = HashMap::new();
         if numbers.is_empty() {
             return counts;
         }
-        let mut count = |text: &[u8]| {
-            for number in references(text).filter(|number| numbers.contains(number)) {
-                *counts.entry(number).or_insert(0) += 1;
+        let mut count = |stream: Option<usize>, text: &[u8], range: Range<usize>| {
+            let found = references(text.get(range.clone()).unwrap_or_default());
+            for (at, number) in found.filter(|(_, number)| numbers.contains(number)) {
+                if !masked.covers(stream, range.start + at) {
+                    *counts.entry(number).or_insert(0) += 1;
+                }
             }
         };
         for (index, object) in self.walk.objects.iter().enumerate() {
-            count(self.input.get(object.body.clone()).unwrap_or_default());
+            count(None, self.input, object.body.clone());
             if object.role == Role::ObjectStream {
                 match self.coded.iter().find(|coded| coded.object == index) {
-                    Some(coded) => count(&coded.plain),
+                    Some(coded) => count(Some(index), &coded.plain, 0..coded.plain.len()),
                     None => {
                         if let Ok(coded) = self.open_stream(index) {
-                            count(&coded.plain);
+                            count(Some(index), &coded.plain, 0..coded.plain.len());
                         }
                     }
                 }
             }
         }
         for trailer in self.trailers.iter().filter(|trailer| !trailer.is_stream) {
-            count(self.input.get(trailer.dict.range.clone()).unwrap_or_default());
+            count(None, self.input, trailer.dict.range.clone());
         }
         counts
     }
 }
 
-/// The object numbers of every `n g R` in `text`. What looks like one inside a string counts too: a reference too many
-/// only keeps an object.
-fn references(text: &[u8]) -> impl Iterator<Item = u32> + '_ {
+/// Ranges in which nothing is taken for a reference, sorted and disjoint: of the file, or of the object stream with an
+/// object index.
+#[derive(Debug, Default)]
+pub(super) struct Masked(HashMap<Option<usize>, Vec<Range<usize>>>);
+
+impl Masked {
+    pub(super) fn new(ranges: impl Iterator<Item = (Option<usize>, Range<usize>)>) -> Self {
+        let mut masked: HashMap<_, Vec<Range<usize>>> = HashMap::new();
+        for (stream, range) in ranges {
+            masked.entry(stream).or_default().push(range);
+        }
+        for ranges in masked.values_mut() {
+            ranges.sort_unstable_by_key(|range| range.start);
+            ranges.dedup_by(|next, last| {
+                let overlaps = next.start < last.end;
+                if overlaps {
+                    last.end = last.end.max(next.end);
+                }
+                overlaps
+            });
+        }
+        Self(masked)
+    }
+
+    fn covers(&self, stream: Option<usize>, at: usize) -> bool {
+        let ranges = self.0.get(&stream).map(Vec::as_slice).unwrap_or_default();
+        let first = ranges.partition_point(|range| range.end <= at);
+        ranges.get(first).is_some_and(|range| range.start <= at)
+    }
+}
+
+/// The object numbers of every `n g R` in `text`, with where its `R` is. What looks like one inside a string counts too: a
+/// reference too many only keeps an object.
+fn references(text: &[u8]) -> impl Iterator<Item = (usize, u32)> + '_ {
     memchr::memchr_iter(b'R', text).filter_map(|at| {
         let mut words = text.get(at.saturating_sub(64)..at)?.rsplit(|&byte| super::lexer::is_space(byte));
         let mut words = words.by_ref().filter(|word| !word.is_empty());
         integer(words.next()?)?;
         let number = words.next()?;
         let digits = number.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        u32::try_from(integer(number.get(number.len() - digits..)?)?).ok()
+        Some((at, u32::try_from(integer(number.get(number.len() - digits..)?)?).ok()?))
     })
 }
 

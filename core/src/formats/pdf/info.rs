@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::document::{Coded, Document, Home, Inner, place_of};
+use super::document::{Coded, Document, Home, Inner, Masked, place_of};
 use super::lexer::Lexer;
 use super::text::{name_text, text_string};
 use super::value::{Dict, Entry, Reference, Value, ValueKind, name_bytes, string_bytes, value};
@@ -159,7 +159,7 @@ fn find_within(
 /// Of the dictionaries that look like document information, those that nothing refers to.
 fn keep_orphans(document: &mut Document<'_>, candidates: Vec<Candidate>, found: &mut Found) {
     let numbers: HashSet<u32> = candidates.iter().map(|(_, info)| info.id.number).collect();
-    let counts = document.count_references(&numbers);
+    let counts = document.count_references_outside(&numbers, &values(document, &candidates, &found.infos));
     for (stream, mut info) in candidates {
         if counts.contains_key(&info.id.number) {
             continue;
@@ -175,6 +175,24 @@ fn keep_orphans(document: &mut Document<'_>, candidates: Vec<Candidate>, found: 
         }
         found.infos.push(info);
     }
+}
+
+/// Where labels stand that may go: what looks like a reference in their values must not keep an object, which would
+/// become a label without them. Values that are one themselves are not among them, for these go with what they name.
+fn values(document: &Document<'_>, candidates: &[Candidate], infos: &[Info]) -> Masked {
+    let mut ranges: Vec<_> = candidates.iter().map(|(stream, info)| (*stream, info.range.clone())).collect();
+    for info in infos {
+        let stream = match info.home {
+            Home::File => None,
+            Home::Coded(index) => document.coded.get(index).map(|coded| coded.object),
+        };
+        Dict::visit(&mut Lexer::at(document.text(info.home), info.range.start), |entry| {
+            if entry.value.reference().is_none() {
+                ranges.push((stream, entry.value.range));
+            }
+        });
+    }
+    Masked::new(ranges.into_iter())
 }
 
 /// Opens the object streams that hold values of information dictionaries.

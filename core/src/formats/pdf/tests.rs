@@ -228,6 +228,18 @@ fn a_value_that_something_else_names_stays() {
 }
 
 #[test]
+fn what_looks_like_a_reference_in_a_text_keeps_nothing() {
+    let mut writer = Writer::new();
+    writer.catalog().object(3, "<< /matter (see 8 0 R) /list [9 0 R] >>").object(8, "<< /old (words, 10 0 R) >>");
+    writer.object(9, "<< /older (words) >>").object(10, "<< /oldest (/ByteRange /Metadata 2 0 R) >>");
+    writer.save("/Root 1 0 R /Info 3 0 R");
+    let found: Vec<_> = sites(&writer.bytes).into_iter().map(|site| site.key).collect();
+    assert_eq!(found, ["matter", "list", "old", "older", "oldest"]);
+    let result = strip(&writer.bytes, &["matter", "list", "old"], Layout::Preserve);
+    assert_eq!(sites(&result).len(), 2);
+}
+
+#[test]
 fn structure_under_the_number_of_an_old_information_dictionary_is_not_touched() {
     let mut writer = Writer::new();
     writer.catalog().object(3, "<< /matter (Geheim 4711) >>").save("/Root 1 0 R /Info 3 0 R");

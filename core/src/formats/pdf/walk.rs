@@ -164,10 +164,13 @@ impl Walk {
     pub(super) fn add(&mut self, around: &Surroundings<'_>, object: Object) {
         let (input, finders) = (around.input, &around.finders);
         let body = input.get(object.body.clone()).unwrap_or_default();
-        if finders.byte_range.find(body).is_some() {
-            self.byte_ranges.push(object.range.start);
+        // In plain values neither of them is what it looks like.
+        if object.role != Role::PlainDict {
+            if finders.byte_range.find(body).is_some() {
+                self.byte_ranges.push(object.range.start);
+            }
+            self.metadata.extend(metadata_references(body, finders));
         }
-        self.metadata.extend(metadata_references(body, finders));
         if object.role == Role::CrossReference
             && let Some(dict) = Dict::read(&mut Lexer::at(input, object.body.start))
         {
