@@ -33,7 +33,7 @@ use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
 use crate::survey::{Barrier, Findings, Guard, Kind, Planned, Removal, Scope, Site, Survey};
 
-use walk::{COMMENT, Extension, Walk};
+use walk::{COMMENT, Extension, TRAILER, Walk};
 
 /// Bytes behind a packet that lead decoders to the end of the extension.
 const MAGIC: usize = 258;
@@ -201,6 +201,18 @@ impl Surveyed<'_> {
         }
     }
 
+    /// The edits that blank what follows the last block. Without a trailer before it that is no block, but zeros would be,
+    /// and what comes behind them: the first byte becomes a trailer.
+    fn blanked(&self, behind: &[u8], needles: &Needles) -> Vec<Edit> {
+        let mut edits = blank(self.walk.end, behind, needles);
+        let end = self.walk.end as u64;
+        if let Some(first) = edits.first_mut().filter(|_| !self.walk.is_ended) {
+            *first = Edit::fill(first.range.start.max(end + 1)..first.range.end, 0);
+            edits.insert(0, Edit::fill(end..end + 1, TRAILER));
+        }
+        edits
+    }
+
     fn part_edits(&self, part: &Part<'_>, chosen: &[usize], needles: &Needles, layout: Layout) -> Result<Vec<Edit>> {
         let count = part.sites.len();
         let is_raw = part.pieces.len() == 1;
@@ -286,7 +298,7 @@ impl Survey for Surveyed<'_> {
         }
         let trailer = self.input.get(self.walk.end..).unwrap_or_default();
         if !is_foreign(trailer) {
-            edits.extend(blank(self.walk.end, trailer, removal.needles));
+            edits.extend(self.blanked(trailer, removal.needles));
         }
         Ok(Plan::new(edits, self.input.len() as u64)?.into())
     }

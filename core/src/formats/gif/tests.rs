@@ -121,6 +121,23 @@ fn files_without_an_end_are_read() {
     assert!(Gif.survey(b"GIF89a\x01\0", &Limits::default()).is_err());
 }
 
+#[test]
+fn what_is_cleared_behind_no_end_becomes_no_block() {
+    let bytes = file(&[comment(b"a comment")], &[]);
+    let whole = &bytes[..bytes.len() - 1];
+    let cut_off = [b"\x21\xfe\xf0", &b"a comment"[..]].concat();
+    for behind in [b"a comment".to_vec(), cut_off] {
+        let bytes = [whole, &behind, &comment(b"hidden")].concat();
+        assert_eq!(addresses(&bytes, "gif"), ["gif:comment"]);
+        for output in both(&bytes, "gif", &["gif:comment"]) {
+            let hidden = comment(b"hidden");
+            assert!(output.ends_with(&[&[0; 8][..], &hidden].concat()));
+            assert_eq!(addresses(&output, "gif"), [""; 0]);
+            assert_eq!(output[output.len() - hidden.len() - behind.len()], walk::TRAILER);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_and_edited(tail in proptest::collection::vec(any::<u8>(), 0..60), at in 0usize..700) {

@@ -11,7 +11,7 @@ pub(super) const COMMENT: u8 = 0xFE;
 pub(super) const APPLICATION: u8 = 0xFF;
 const PLAIN_TEXT: u8 = 0x01;
 const IMAGE: u8 = 0x2C;
-const TRAILER: u8 = 0x3B;
+pub(super) const TRAILER: u8 = 0x3B;
 
 /// Identifier and authentication code of an application extension.
 const IDENTIFIER: usize = 11;
@@ -37,6 +37,8 @@ pub(super) struct Walk {
     pub(super) pictures: Vec<Range<usize>>,
     /// Where the last block ends.
     pub(super) end: usize,
+    /// Whether that is the trailer.
+    pub(super) is_ended: bool,
 }
 
 /// Walks the blocks of `input`. A file without trailer ends with its last whole block.
@@ -52,6 +54,7 @@ pub(super) fn walk(input: &[u8], limits: &Limits) -> Result<Walk> {
         match cursor.u8()? {
             TRAILER => {
                 walk.end = cursor.position();
+                walk.is_ended = true;
                 return Ok(walk);
             }
             EXTENSION => match extension(&mut cursor, start) {
