@@ -120,7 +120,9 @@ impl Surveyed<'_> {
         }
         let end = extension.range.end - 1;
         let raw = extension.data..end.saturating_sub(MAGIC - 1).max(extension.data);
-        let is_raw = name == "XMPDataXMP" && self.ends_in_magic(&extension);
+        // A zero ends the extension for decoders that come upon it, which depends on every byte before it.
+        let has_zero = || self.input.get(raw.clone()).is_some_and(|raw| raw.contains(&0));
+        let is_raw = name == "XMPDataXMP" && self.ends_in_magic(&extension) && !has_zero();
         let pieces = if is_raw { vec![raw] } else { walk::blocks(self.input, extension.data, end) };
         self.limits.check_part(extension.range.len() as u64)?;
         let bytes = match pieces.as_slice() {

@@ -59,6 +59,13 @@ fn packets_lead_decoders_to_their_end() {
 }
 
 #[test]
+fn a_packet_with_a_zero_is_opaque() {
+    let bytes = file(&[raw(&PACKET.replace("kept", "ke\0pt"))], &[]);
+    assert_eq!(addresses(&bytes, "gif"), ["gif:XMPDataXMP"]);
+    assert_eq!(strip(&bytes, &["id"], Layout::Preserve).0.outcome, Outcome::Refused);
+}
+
+#[test]
 fn packets_in_blocks_are_read_too() {
     let long = PACKET.replace("kept", &"k".repeat(400)).replace("8888 and more", &"8".repeat(260));
     let bytes = file(&[application(b"XMP DataXMP", long.as_bytes())], &[]);
