@@ -75,6 +75,8 @@ def run(folder: Path, file: bytes, clean: bytes, count: int, every: float) -> st
     port = free_port()
     to = f"http://127.0.0.1:{port}"
     receiver = http.server.ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+    # Connections of a server that is killed break off.
+    receiver.handle_error = lambda *_: None
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     server = Server(folder, f"egress.allow = ['127.0.0.1:{port}']\njobs.lease_seconds = 2\n")
     names = [f"job-{number:05}" for number in range(count)]
