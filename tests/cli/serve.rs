@@ -1,6 +1,7 @@
 //! The server, as its users start it, called as the vendor documents its calls (`tests/oracles/serve.py`).
 
 mod batch;
+mod stores;
 mod v1;
 
 use std::fs;
