@@ -28,7 +28,10 @@ pub(crate) fn run(options: &Serve) -> Result<Status, UsageError> {
         Ok(runtime) => runtime,
         Err(error) => return Ok(failed(&format!("cannot start: {error}"))),
     };
-    match runtime.block_on(serve(config)) {
+    let served = runtime.block_on(serve(config));
+    // What still works on a file is not waited for: its time is over.
+    runtime.shutdown_background();
+    match served {
         Ok(()) => Ok(Status::Success),
         Err(error) if error.is_config() => Err(UsageError::new(error.to_string())),
         Err(error) => Ok(failed(&error)),

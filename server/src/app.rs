@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use unlabel_core::{Engine, Label};
+use unlabel_core::{Engine, Label, Source};
 use unlabel_sinks::Transfer;
 
 use crate::answer::{Answer, Answered};
@@ -15,6 +15,9 @@ use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::spool::{Spool, create_private};
 use crate::store::Store;
+
+/// So many times more files of other servers are treated at a time than files of this one: most of them wait.
+const REMOTE: usize = 16;
 
 /// What all calls share: one for each process.
 pub(crate) struct App {
@@ -28,6 +31,8 @@ pub(crate) struct App {
     pub(crate) store: Option<Store>,
     draining: AtomicBool,
     work: Arc<Semaphore>,
+    /// For work that waits for other servers more than it computes.
+    remote_work: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -45,6 +50,7 @@ impl App {
             store: Store::of(&config)?,
             draining: AtomicBool::new(false),
             work: Arc::new(Semaphore::new(config.limits.work)),
+            remote_work: Arc::new(Semaphore::new(REMOTE * config.limits.work)),
             waiting: AtomicUsize::new(0),
             config,
         })
@@ -52,17 +58,18 @@ impl App {
 
     /// From here on no work is taken that could go elsewhere.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.store(true, Ordering::SeqCst);
+        self.jobs.wake();
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::SeqCst)
     }
 
-    /// Waits for a processor. Where too many wait already, the caller is sent away.
-    pub(crate) async fn turn(&self) -> Answered<OwnedSemaphorePermit> {
+    /// Waits for a turn. Where too many wait already, the caller is sent away.
+    async fn turn(&self, of: &Arc<Semaphore>) -> Answered<OwnedSemaphorePermit> {
         let gone = |_| Answer::later(503, "the server is shutting down", 5);
-        if let Ok(permit) = Arc::clone(&self.work).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(of).try_acquire_owned() {
             return Ok(permit);
         }
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -70,14 +77,19 @@ impl App {
         if before >= self.config.limits.waiting {
             return Err(Answer::later(429, "too many requests are waiting", 1));
         }
-        Arc::clone(&self.work).acquire_owned().await.map_err(gone)
+        Arc::clone(of).acquire_owned().await.map_err(gone)
     }
 
-    /// Does blocking work on a thread of its own, when it is its turn. It goes on where the caller goes away.
-    pub(crate) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Answered<T> {
-        let permit = self.turn().await?;
+    /// Does blocking work on `source` on a thread of its own, when it is its turn. It goes on where the caller goes away.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        source: Source,
+        work: impl FnOnce(Source) -> T + Send + 'static,
+    ) -> Answered<T> {
+        let of = if source.is_remote() { &self.remote_work } else { &self.work };
+        let permit = self.turn(of).await?;
         let done = tokio::task::spawn_blocking(move || {
-            let done = work();
+            let done = work(source);
             drop(permit);
             done
         });

@@ -140,7 +140,8 @@ pub struct EgressRules {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Jobs {
-    /// Jobs that this process does at a time; 0 leaves them to other processes. Default: the processors.
+    /// Jobs that this process has in hand; 0 leaves them to other processes. Most wait for other servers: how many files
+    /// are treated at a time is `limits.work`. Default 32.
     pub workers: usize,
     /// How long a job is a worker's before another may take it; renewed while it is worked on. Default 60 s.
     pub lease_seconds: u64,
@@ -206,7 +207,7 @@ impl Default for Limits {
 impl Default for Jobs {
     fn default() -> Self {
         Self {
-            workers: processors(),
+            workers: 32,
             lease_seconds: 60,
             deliver_seconds: 3600,
             callback_seconds: 24 * 3600,

@@ -95,9 +95,9 @@ impl Server {
         };
         let workers: Vec<_> =
             (0..app.config.jobs.workers).map(|number| tokio::spawn(jobs::run(Arc::clone(&app), number))).collect();
-        listen::serve(self.listener, self.tls, routes, &self.app.config, stop).await;
+        let stopped = listen::serve(self.listener, self.tls, routes, &self.app.config, stop).await;
         // Jobs in hand are finished too; those that take too long are done again at the next start.
-        let patience = Duration::from_secs(self.app.config.limits.drain_seconds);
+        let patience = Duration::from_secs(self.app.config.limits.drain_seconds).saturating_sub(stopped.elapsed());
         let ended = async {
             for worker in workers {
                 let _ = worker.await;

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,17 +21,15 @@ use crate::config::Config;
 
 /// Longest head of a request.
 const HEAD: usize = 64 << 10;
-/// Streams of one HTTP/2 connection at a time.
-const STREAMS: u32 = 32;
 
-/// Serves `routes` to whoever connects, until `stop` is ready; then requests in hand are finished.
+/// Serves `routes` to whoever connects, until `stop` is ready; then requests in hand are finished. Answers when that was.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     routes: Router,
     config: &Config,
     stop: impl Future<Output = ()>,
-) {
+) -> Instant {
     let connections = Arc::new(Semaphore::new(config.limits.connections));
     let (graceful, builder) = (GracefulShutdown::new(), builder(config));
     let mut stop = pin!(stop);
@@ -61,28 +59,24 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
+    let stopped = Instant::now();
     let patience = Duration::from_secs(config.limits.drain_seconds);
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still in hand when their time was over");
     }
+    stopped
 }
 
-fn builder(config: &Config) -> auto::Builder<TokioExecutor> {
+/// HTTP/1.1 alone: who says nothing is sent away by the time limit of the head, before the first request and after each.
+fn builder(config: &Config) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     let head = Duration::from_secs(config.limits.head_seconds);
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD as u32)
-        .keep_alive_interval(head)
-        .keep_alive_timeout(head);
+    builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD);
     builder
 }
 
 struct Connection {
-    builder: auto::Builder<TokioExecutor>,
+    builder: http1::Builder,
     routes: Router,
     watcher: Watcher,
     place: OwnedSemaphorePermit,
@@ -106,7 +100,7 @@ impl Connection {
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: SocketAddr) {
         let Self { builder, routes, watcher, place } = self;
         let service = TowerToHyperService::new(routes);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "the connection broke");
         }

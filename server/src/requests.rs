@@ -26,15 +26,31 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |it| it.as_str().to_owned());
     let method = shown(request.method());
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method, route);
-    app.metrics.open.inc();
+    let open = Open::new(&app);
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    app.metrics.open.dec();
+    drop(open);
     let mut response = answered.unwrap_or_else(|_| Answer::new(500, "the server made a mistake").into_response());
     let (status, took) = (response.status().as_u16(), start.elapsed());
     app.metrics.request(&route, method, status, took);
     span.in_scope(|| tracing::info!(status, ms = took.as_secs_f64() * 1000.0, "answered"));
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Counts a request in hand, also one whose caller goes away.
+struct Open<'a>(&'a App);
+
+impl<'a> Open<'a> {
+    fn new(app: &'a App) -> Self {
+        app.metrics.open.inc();
+        Self(app)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.open.dec();
+    }
 }
 
 pub(crate) async fn not_found() -> Answer {

@@ -79,7 +79,12 @@ impl Store {
     ) -> Result<()> {
         let (Self::Objects(objects), Some(reader)) = (self, &stored.reader) else {
             let options = PutOptions::default().file_attributes(stored.labels.without(detached));
-            return blocking(|| File::in_place().write("", payload, &options)).map(drop);
+            // Of two that have read the same file one waits, and then sees that it was changed.
+            let write = || {
+                let _turn = stored.source.file().map(Turn::take).transpose()?;
+                File::in_place().write("", payload, &options)
+            };
+            return blocking(write).map(drop);
         };
         let object = reader.object();
         let options = PutOptions::default()
@@ -102,6 +107,22 @@ impl Store {
             },
             Self::Objects(objects) => objects.delete(&objects.key(key)?).await,
         }
+    }
+}
+
+/// A lock on a file as it was opened, for as long as it lives.
+struct Turn<'f>(&'f std::fs::File);
+
+impl<'f> Turn<'f> {
+    fn take(file: &'f std::fs::File) -> Result<Self> {
+        file.lock().map_err(|error| Error::io("cannot lock the file", error))?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 

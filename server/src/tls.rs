@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-/// What speaks TLS for the server: 1.2 and 1.3, HTTP/2 and HTTP/1.1.
+/// What speaks TLS for the server: 1.2 and 1.3, for HTTP/1.1.
 pub(crate) fn acceptor(config: &Config) -> Result<TlsAcceptor> {
     let (certificate, key) = match (&config.tls.certificate, &config.tls.key) {
         (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
@@ -31,13 +31,14 @@ pub(crate) fn acceptor(config: &Config) -> Result<TlsAcceptor> {
         .with_no_client_auth()
         .with_single_cert(chain, private)
         .map_err(|error| wrong(&certificate, &error))?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(tls)))
 }
 
 /// A self-signed certificate in the state directory, made when it is not there.
 fn generated(state: &Path, names: &[String]) -> Result<(std::path::PathBuf, std::path::PathBuf)> {
     let (certificate, key) = (state.join("certificate.pem"), state.join("certificate.key"));
+    let _turn = turn(state)?;
     if certificate.exists() && key.exists() {
         return Ok((certificate, key));
     }
@@ -47,6 +48,13 @@ fn generated(state: &Path, names: &[String]) -> Result<(std::path::PathBuf, std:
     write_private(&certificate, made.cert.pem().as_bytes())?;
     tracing::info!(certificate = %certificate.display(), "made a self-signed certificate");
     Ok((certificate, key))
+}
+
+/// Held while something is made in the state directory that other processes may be making too.
+pub(crate) fn turn(state: &Path) -> Result<fs::File> {
+    let path = state.join("lock");
+    let locked = fs::File::create(&path).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| Error::io(format!("cannot lock {}", path.display()), error))
 }
 
 /// Writes a file that only this user may read, all of it or none.

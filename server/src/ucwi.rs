@@ -211,7 +211,7 @@ async fn treat(
     let engine = app.engine(request.labels.clone())?;
     let content = upload.as_ref().map(|upload| upload.content.clone());
     let Opened { source, reader, name } = open(app, upload, request.object.as_ref()).await?;
-    let cleaned = app.work(move || engine.strip(source)).await?.map_err(|error| {
+    let cleaned = app.work(source, move |source| engine.strip(source)).await?.map_err(|error| {
         app.metrics.file(&Report::of_error(&error, 0));
         Answer::from(&error)
     })?;
@@ -331,7 +331,7 @@ async fn list(app: &App, request: Request) -> Answered<Answer> {
     let done = async {
         let Opened { source, .. } = open(app, call.upload.take(), None).await?;
         let limits = app.config.core_limits();
-        let listing = app.work(move || unlabel_core::list(&source, &limits)).await?;
+        let listing = app.work(source, move |source| unlabel_core::list(&source, &limits)).await?;
         let listing = listing.map_err(|error| Answer::from(&error))?;
         Ok(Answer::from(Envelope { data: labels(&listing), ..Envelope::new(200, "OK") }))
     };

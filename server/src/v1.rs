@@ -243,7 +243,7 @@ async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Response,
     let call = Call::read(&app, request).await?;
     let Opened { source, name, .. } = files::open(&app, call.upload, call.object.as_ref()).await?;
     let limits = app.config.core_limits();
-    let listing = app.work(move || unlabel_core::list(&source, &limits)).await??;
+    let listing = app.work(source, move |source| unlabel_core::list(&source, &limits)).await??;
     Ok(Json(Named { name: &name, listing: &listing }).into_response())
 }
 
@@ -256,7 +256,7 @@ async fn strip(State(app): State<Arc<App>>, request: Request) -> Result<Response
     let engine = document.engine(&app)?;
     let content = upload.as_ref().map(|upload| upload.content.clone());
     let Opened { source, reader, name } = files::open(&app, upload, object.as_ref()).await?;
-    let cleaned = app.work(move || engine.strip(source)).await??;
+    let cleaned = app.work(source, move |source| engine.strip(source)).await??;
     let report = cleaned.report();
     app.metrics.file(report);
     let told = serde_json::to_value(report).map_err(|error| Answer::broken("tell the report", &error))?;

@@ -8,6 +8,7 @@ import hmac
 import http.server
 import io
 import json
+import random
 import socket
 import sys
 import threading
@@ -242,13 +243,22 @@ def limits():
     headers = signed() | {"Content-Type": "multipart/form-data; boundary=b"}
     answer = requests.delete(SYNC, headers=headers, data=iter([b"--b\r\nX-Long: " + bytes(9)] + [b"y" * 65536] * 60), timeout=60)
     assert answer.status_code in (400, 413), answer.text
-    # More connections than there is room for: they wait, and are served when others go.
+    # Connections that take all the room and say nothing, or only how HTTP/2 begins, are sent away.
+    for words in [b"", b"PRI", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET"]:
+        held = [raw() for _ in range(8)]
+        for it in held:
+            it.sendall(words)
+        assert requests.get(f"{URL}/healthz", timeout=20).text == "ok\n", words
+        for it in held:
+            it.close()
+    # Those that are kept after an answer as well.
     held = [raw() for _ in range(8)]
-    later = threading.Thread(target=lambda: (time.sleep(0.5), [it.close() for it in held]))
-    later.start()
+    for it in held:
+        it.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
     assert requests.get(f"{URL}/healthz", timeout=20).text == "ok\n"
-    later.join()
     assert call().status_code == 200
+    for it in held:
+        it.close()
 
 
 def memory():
@@ -297,10 +307,15 @@ def content(query):
 
 class Told(http.server.BaseHTTPRequestHandler):
     """Takes callbacks; refuses the first ones where the path says how many."""
-    heard, refused = [], {}
+    heard, refused, uploads = [], {}, []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/upload":
+            self.uploads.append(body)
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         timestamp = self.headers["x-skg-timestamp"]
         assert self.headers["authorization"] == signed(timestamp)["Authorization"], self.headers
         most = int(self.path.strip("/") or 0)
@@ -382,8 +397,18 @@ def shared():
 
 def relentless():
     """Jobs for a server that is killed again and again: what was answered 202 is done, and told."""
-    to, clean = listen(), (FOLDER / "clean.docx").read_bytes()
+    to = listen()
+    # Longer than what is kept in memory.
+    with zipfile.ZipFile(FOLDER / "report.docx") as given, zipfile.ZipFile(FOLDER / "large.docx", "w") as large:
+        for name in given.namelist():
+            large.writestr(name, given.read(name))
+        large.writestr("word/media/noise.bin", random.Random(1).randbytes(200_000))
+    clean = call(file="large.docx").content
+    assert len(clean) > 200_000
     (FOLDER / "ready").write_text("")
+    place = {"type": "httpUpload", "url": f"{to}/upload", "mode": "post"}
+    # Every other result is sent on.
+    sent = lambda number: metadata(queryID=queries[number], callback_url=f"{to}/0", **({"sendBack": place} if number % 2 else {}))
 
     def again(make):
         while True:
@@ -395,10 +420,10 @@ def relentless():
                 time.sleep(0.05)
 
     queries = [str(uuid.uuid4()) for _ in range(120)]
-    for query in queries:
-        expect(again(lambda: call(fields=metadata(queryID=query, callback_url=f"{to}/0"), url=ASYNC)), 202)
+    for number in range(len(queries)):
+        expect(again(lambda: call(fields=sent(number), file="large.docx", url=ASYNC)), 202)
     (FOLDER / "over").write_text("")
-    for query in queries:
+    for number, query in enumerate(queries):
         deadline = time.time() + 60
         while True:
             data = again(lambda: requests.get(f"{ASYNC}/{query}", headers=signed(), timeout=20)).json()["data"]
@@ -407,7 +432,8 @@ def relentless():
             assert time.time() < deadline, data
             time.sleep(0.05)
         assert data["answer"]["data"]["labels"] == {"id": "removed"}, data
-        assert again(lambda: content(query)).content == clean
+        assert number % 2 or again(lambda: content(query)).content == clean
+    assert len(Told.uploads) >= len(queries) // 2 and all(it == clean for it in Told.uploads), len(Told.uploads)
     told = {it["data"]["queryID"] for it in Told.heard}
     assert told == set(queries), f"{len(set(queries) - told)} were never told"
     print(f"{len(queries)} jobs, {len(Told.heard)} callbacks")

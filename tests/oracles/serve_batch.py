@@ -3,8 +3,10 @@
 The store of the server has the project p1 with the stream report.docx, the image bridge.png, and the dataset d1.
 """
 
+import concurrent.futures
 import json
 import sys
+from pathlib import Path
 
 import requests
 
@@ -113,5 +115,18 @@ def refusals():
     assert answer["results"][0]["error_code"] == "ModelArts.4651", answer
 
 
+def races():
+    """Many change one manifest: none undoes what another did. FOLDER has it as the dataset d2 with the samples 0 to 39."""
+    def one(number):
+        while (answer := samples({"samples": [str(number)]}, dataset="d2")).status_code == 503:
+            pass
+        return answer.json()["success"]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(40)))
+    left = Path(sys.argv[3], "store/p1/datasets/d2/manifest.jsonl").read_bytes()
+    assert left == b"", left
+
+
 requests.packages.urllib3.disable_warnings()
-{"deletes": deletes, "refusals": refusals}[sys.argv[1]]()
+{"races": races, "deletes": deletes, "refusals": refusals}[sys.argv[1]]()

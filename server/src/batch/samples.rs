@@ -83,7 +83,7 @@ async fn remove(app: &App, call: &Call<'_, Body>) -> Result<Option<Vec<Fate>>, F
     let stored = call.store.open(&key).await?;
     let source = stored.source.clone();
     let wanted = call.body.samples.clone();
-    let found = app.work(move || find(&source, &wanted)).await??;
+    let found = app.work(source, move |source| find(&source, &wanted)).await??;
     let mut fates = vec![Fate::Left("ModelArts.4420", "Sample not found".to_owned()); call.body.samples.len()];
     let mut edits = Vec::new();
     for line in found {

@@ -115,7 +115,10 @@ impl<T: Into<Fault>> From<T> for Attempt {
 async fn strip(app: &App, store: &Store, key: &str, engine: &Arc<Engine>) -> Result<(), Attempt> {
     let stored = store.open(key).await?;
     let (engine, source) = (Arc::clone(engine), stored.source.clone());
-    let cleaned = app.work(move || engine.strip(source)).await?.map_err(|error| crate::answer::Answer::from(&error))?;
+    let cleaned = app
+        .work(source, move |source| engine.strip(source))
+        .await?
+        .map_err(|error| crate::answer::Answer::from(&error))?;
     let report = cleaned.report();
     app.metrics.file(report);
     match (report.outcome, cleaned.payload()) {

@@ -1,7 +1,7 @@
 //! Telling callers that their job has ended.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
@@ -12,6 +12,9 @@ use url::Url;
 use crate::auth;
 use crate::config::{Application, Config};
 use crate::error::{Error, Result};
+
+/// How long a caller may take to answer a callback: meanwhile a worker waits.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The client for callbacks: it goes where the policy lets it, and follows nothing.
 pub(super) struct Callback {
@@ -30,7 +33,7 @@ impl Callback {
             .no_proxy()
             .dns_resolver(Arc::new(egress.clone()))
             .connect_timeout(transfer.connect_timeout)
-            .timeout(transfer.stall_timeout);
+            .timeout(transfer.stall_timeout.min(PATIENCE));
         if let Some(path) = &transfer.ca_file {
             let pem = std::fs::read(path).map_err(|error| wrong(&error))?;
             builder = builder.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&error))?);

@@ -10,6 +10,8 @@ mod store;
 mod worker;
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,6 +33,15 @@ use crate::spool::create_private;
 
 /// Files without a job are removed when they are so old: their process was killed between the two.
 const ORPHAN: Duration = Duration::from_hours(1);
+
+/// How long ago the file became what it is, whatever time its content carries.
+fn age(found: &fs::Metadata) -> Option<Duration> {
+    #[cfg(unix)]
+    let since = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(found.ctime()).ok()?))?;
+    #[cfg(not(unix))]
+    let since = found.modified().ok()?;
+    since.elapsed().ok()
+}
 
 /// The jobs of a server.
 pub(crate) struct Jobs {
@@ -79,7 +90,7 @@ impl Jobs {
 
     fn remove_orphans(&self) -> std::io::Result<()> {
         for entry in fs::read_dir(&self.directory)?.flatten() {
-            let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
+            let age = entry.metadata().ok().and_then(|found| age(&found));
             let name = entry.file_name().to_string_lossy().into_owned();
             if age.is_some_and(|age| age > ORPHAN) && self.store.keeps(&name).is_ok_and(|is_kept| !is_kept) {
                 let _ = fs::remove_file(entry.path());
@@ -113,7 +124,7 @@ impl Jobs {
             if let Some(job) = jobs.store.find(&app, &query).map_err(failed)? {
                 return Ok(job);
             }
-            let bytes = upload.as_ref().map_or(0, |upload| upload.content.len());
+            let bytes = upload.as_ref().map_or(0, |upload| upload.content.len()).saturating_add(request.len() as u64);
             let (waiting, used) = jobs.store.totals().map_err(failed)?;
             if waiting >= most {
                 return Err(Answer::later(429, "too many jobs are waiting", 10));
@@ -129,7 +140,9 @@ impl Jobs {
                     Answer::refused_by_disk("keep the upload", &error)
                 })?;
             }
-            let name = upload.as_ref().map(|upload| upload.name.as_str());
+            // A worker may open the file as soon as the job is there: it has one name then, and does not change.
+            let name = upload.map(|upload| upload.name);
+            let name = name.as_deref();
             let draft = Draft {
                 app: &app,
                 query: &query,
@@ -151,6 +164,11 @@ impl Jobs {
         let job = kept.await.map_err(|error| Answer::broken("keep the job", &error))??;
         self.news.notify_one();
         Ok(job)
+    }
+
+    /// Has workers look around, which are to end.
+    pub(crate) fn wake(&self) {
+        self.news.notify_waiters();
     }
 
     /// The job of this name.

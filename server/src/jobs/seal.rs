@@ -7,7 +7,7 @@ use chacha20poly1305::{AeadCore, Key, XChaCha20Poly1305, XNonce};
 use unlabel_sinks::Secret;
 
 use crate::error::{Error, Result};
-use crate::tls::write_private;
+use crate::tls::{turn, write_private};
 
 /// Length of the nonce, which stands before the ciphertext.
 const NONCE: usize = 24;
@@ -19,7 +19,12 @@ impl Seal {
     /// The configured key, or the one in `state`, made where it is missing.
     pub(crate) fn open(key: Option<&Secret>, state: &Path) -> Result<Self> {
         let path = state.join("jobs.key");
-        let text = if let Some(key) = key { key.reveal().to_owned() } else { made_once(&path)? };
+        let text = if let Some(key) = key {
+            key.reveal().to_owned()
+        } else {
+            let _turn = turn(state)?;
+            made_once(&path)?
+        };
         let wrong = || Error::config("the key of jobs is not 64 hexadecimal digits");
         let text = text.trim();
         let digits = (text.len() == 64 && text.is_ascii()).then_some(text).ok_or_else(wrong)?;

@@ -17,14 +17,15 @@ const BUSY: Duration = Duration::from_secs(20);
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS jobs (
-    id INTEGER PRIMARY KEY,
+    -- Never given twice: results are named by it.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     app TEXT NOT NULL,
     query TEXT NOT NULL,
     -- The name of the upload, and where it is kept; none where the request names an object.
     name TEXT,
     file TEXT,
     bytes INTEGER NOT NULL,
-    -- The metadata, encrypted.
+    -- The metadata, encrypted; empty when nothing is left to do.
     request BLOB NOT NULL,
     state TEXT NOT NULL,
     -- Times are in milliseconds since 1970.
@@ -33,6 +34,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     leased INTEGER NOT NULL DEFAULT 0,
     worker TEXT NOT NULL DEFAULT '',
     tries INTEGER NOT NULL DEFAULT 0,
+    -- How often a worker took it and was not heard of again.
+    lost INTEGER NOT NULL DEFAULT 0,
+    began INTEGER,
     ended INTEGER,
     -- The envelope, and where the result is kept that is to be fetched.
     answer TEXT,
@@ -95,12 +99,16 @@ pub(crate) struct Job {
     pub(crate) state: State,
     pub(crate) created: i64,
     pub(crate) tries: u32,
+    /// How often it was taken by a worker that was not heard of again, and this time.
+    pub(crate) lost: u32,
+    /// When the treatment was first tried.
+    pub(crate) began: Option<i64>,
     pub(crate) ended: Option<i64>,
     pub(crate) answer: Option<String>,
     pub(crate) result: Option<String>,
 }
 
-const COLUMNS: &str = "id, app, query, name, file, request, state, created, tries, ended, answer, result";
+const COLUMNS: &str = "id, app, query, name, file, request, state, created, tries, lost, began, ended, answer, result";
 
 impl Job {
     fn of(row: &Row<'_>) -> Result<Self> {
@@ -114,9 +122,11 @@ impl Job {
             state: State::parse(&row.get::<_, String>(6)?),
             created: row.get(7)?,
             tries: row.get(8)?,
-            ended: row.get(9)?,
-            answer: row.get(10)?,
-            result: row.get(11)?,
+            lost: row.get(9)?,
+            began: row.get(10)?,
+            ended: row.get(11)?,
+            answer: row.get(12)?,
+            result: row.get(13)?,
         })
     }
 }
@@ -160,8 +170,9 @@ impl Store {
     pub(crate) fn page(&self, applications: Option<&[String]>, before: i64, limit: u32) -> Result<Vec<Job>> {
         let connection = self.lock();
         let names = applications.map(|names| serde_json::Value::from(names).to_string());
+        let columns = COLUMNS.replace("request", "x'' AS request");
         let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE id < ?2 AND (?1 IS NULL OR app IN (SELECT value FROM json_each(?1)))
+            "SELECT {columns} FROM jobs WHERE id < ?2 AND (?1 IS NULL OR app IN (SELECT value FROM json_each(?1)))
              ORDER BY id DESC LIMIT ?3"
         );
         let mut statement = connection.prepare_cached(&sql)?;
@@ -183,7 +194,8 @@ impl Store {
     pub(crate) fn take(&self, worker: &str, now: i64, until: i64) -> Result<Option<Job>> {
         let connection = self.lock();
         let sql = format!(
-            "UPDATE jobs SET worker = ?1, leased = ?3, tries = tries + 1 WHERE id = (
+            "UPDATE jobs SET worker = ?1, leased = ?3, tries = tries + 1, lost = lost + 1, began = coalesce(began, ?2)
+             WHERE id = (
                  SELECT id FROM jobs WHERE state IN ('waiting', 'telling') AND due <= ?2 AND leased <= ?2
                  ORDER BY due LIMIT 1)
              RETURNING {COLUMNS}"
@@ -198,7 +210,7 @@ impl Store {
 
     /// Gives a job back, to be taken when it is due.
     pub(crate) fn put_off(&self, id: i64, worker: &str, due: i64) -> Result<bool> {
-        let sql = "UPDATE jobs SET due = ?3, leased = 0, worker = '' WHERE id = ?1 AND worker = ?2";
+        let sql = "UPDATE jobs SET due = ?3, leased = 0, worker = '', lost = 0 WHERE id = ?1 AND worker = ?2";
         self.update(sql, params![id, worker, due])
     }
 
@@ -214,15 +226,17 @@ impl Store {
     ) -> Result<bool> {
         let (path, bytes) = result.unzip();
         let sql = "UPDATE jobs SET state = ?3, answer = ?4, result = ?5, bytes = ?6, ended = ?7, due = ?7, leased = 0,
-                   worker = '', tries = 0, file = NULL WHERE id = ?1 AND worker = ?2";
+                   worker = '', tries = 0, lost = 0, file = NULL,
+                   request = CASE ?3 WHEN 'telling' THEN request ELSE x'' END WHERE id = ?1 AND worker = ?2";
         let bytes = i64::try_from(bytes.unwrap_or(0)).unwrap_or(i64::MAX);
         self.update(sql, params![id, worker, state.name(), answer, path, bytes, now])
     }
 
-    /// Says how the callback ended.
-    pub(crate) fn told(&self, id: i64, worker: &str, state: State) -> Result<bool> {
-        let sql = "UPDATE jobs SET state = ?3, leased = 0, worker = '' WHERE id = ?1 AND worker = ?2";
-        self.update(sql, params![id, worker, state.name()])
+    /// Says how the callback ended. From here on the job is kept for its time.
+    pub(crate) fn told(&self, id: i64, worker: &str, state: State, now: i64) -> Result<bool> {
+        let sql = "UPDATE jobs SET state = ?3, ended = ?4, leased = 0, worker = '', request = x''
+                   WHERE id = ?1 AND worker = ?2";
+        self.update(sql, params![id, worker, state.name(), now])
     }
 
     /// Removes ended jobs that were ended before `before`, and answers where their results are.
@@ -273,11 +287,11 @@ mod tests {
         assert!(store.end(job.id, "w", State::Telling, "{}", Some(("r", 5)), 60).unwrap());
         let job = store.take("v", 60, 150).unwrap().unwrap();
         assert_eq!((job.state, job.answer.as_deref(), job.file, job.tries), (State::Telling, Some("{}"), None, 1));
-        assert!(store.told(job.id, "v", State::Done).unwrap());
+        assert!(store.told(job.id, "v", State::Done, 70).unwrap());
         assert!(store.take("v", 1000, 1100).unwrap().is_none());
         assert_eq!((store.totals().unwrap(), store.keeps("r").unwrap()), ((0, 5), true));
-        assert!(store.sweep(60).unwrap().is_empty());
-        assert_eq!(store.sweep(61).unwrap(), ["r"]);
+        assert!(store.sweep(70).unwrap().is_empty());
+        assert_eq!(store.sweep(71).unwrap(), ["r"]);
         assert!(store.find("a", "q").unwrap().is_none());
     }
 

@@ -1,11 +1,14 @@
 //! Workers: they take jobs, treat them, send the results, and tell the callers.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use unlabel_core::Source;
+use unlabel_core::{ErrorKind, Source};
 use unlabel_sinks::{Envelope, File, PutOptions, Request, SendBack};
 
 use super::store::Store;
@@ -21,7 +24,7 @@ const IDLE: Duration = Duration::from_millis(500);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// A job that was begun so often without an end ends its processes.
-const TRIES: u32 = 100;
+const LOST: u32 = 100;
 /// How often ended jobs are looked for whose time is over.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -37,7 +40,13 @@ enum Treated {
 pub(crate) async fn run(app: Arc<App>, number: usize) {
     let worker = format!("{}-{number}-{:08x}", std::process::id(), fastrand::u32(..));
     let mut swept = Instant::now();
-    while !app.is_draining() {
+    loop {
+        // What is announced from here on is heard.
+        let mut news = Box::pin(app.jobs.news.notified());
+        news.as_mut().enable();
+        if app.is_draining() {
+            return;
+        }
         if number == 0 && swept.elapsed() > SWEEP {
             sweep(&app).await;
             swept = Instant::now();
@@ -46,13 +55,19 @@ pub(crate) async fn run(app: Arc<App>, number: usize) {
         let (store, name) = (Arc::clone(&app.jobs.store), worker.clone());
         match tokio::task::spawn_blocking(move || store.take(&name, now(), lease)).await {
             Ok(Ok(Some(job))) => {
-                // Others may find more to do.
+                // Others may find more to do. Who is at work hears nothing.
+                drop(news);
                 app.jobs.news.notify_one();
-                attend(&app, &worker, job).await;
+                // What goes wrong with one job ends no worker: the lease runs out, and it is done again.
+                let id = job.id;
+                if AssertUnwindSafe(attend(&app, &worker, job)).catch_unwind().await.is_err() {
+                    tracing::error!(job = id, "the server made a mistake with a job");
+                }
             }
             Ok(Ok(None)) => {
-                let news = app.jobs.news.notified();
-                let _ = tokio::time::timeout(IDLE, news).await;
+                // The first one looks for jobs of other processes, and wakes the others when there are some.
+                let patience = if number == 0 { IDLE } else { 20 * IDLE };
+                let _ = tokio::time::timeout(patience, news).await;
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "cannot take a job");
@@ -67,7 +82,7 @@ pub(crate) async fn run(app: Arc<App>, number: usize) {
 async fn attend(app: &Arc<App>, worker: &str, job: Job) {
     let third = Duration::from_secs(app.config.jobs.lease_seconds) / 3;
     let id = job.id;
-    let mut work = std::pin::pin!(step(app, worker, job));
+    let mut work = pin!(step(app, worker, job));
     loop {
         tokio::select! {
             () = &mut work => return,
@@ -88,15 +103,18 @@ async fn step(app: &Arc<App>, worker: &str, job: Job) {
     let request = match request {
         Ok(request) => request,
         Err(words) => {
-            let envelope = Envelope::new(500, format!("the request cannot be read: {words}"));
-            return end(app, worker, &job, None, envelope, None);
+            // Another process may know the key.
+            tracing::error!(job = job.id, words, "the request of a job cannot be read");
+            let due = now().saturating_add(millis(60));
+            say(app, |store| store.put_off(job.id, worker, due));
+            return;
         }
     };
     if job.state == State::Telling {
         return tell(app, worker, &job, &request).await;
     }
-    let treated = match job.tries {
-        tries if tries > TRIES => Treated::Ended(Envelope::new(500, "the server failed at it again and again"), None),
+    let treated = match job.lost {
+        lost if lost > LOST => Treated::Ended(Envelope::new(500, "the server failed at it again and again"), None),
         _ => treat(app, &job, &request).await,
     };
     match treated {
@@ -105,7 +123,10 @@ async fn step(app: &Arc<App>, worker: &str, job: Job) {
         }
         Treated::Again(envelope) => {
             let due = now().saturating_add(wait(job.tries));
-            if due > job.created.saturating_add(millis(app.config.jobs.deliver_seconds)) {
+            let began = job.began.unwrap_or(job.created);
+            // That this server has too much to do is not the job's fault.
+            let is_ours = envelope.code == 429;
+            if !is_ours && due > began.saturating_add(millis(app.config.jobs.deliver_seconds)) {
                 return end(app, worker, &job, request.callback_url.as_deref(), envelope, None);
             }
             tracing::info!(job = job.id, reason = envelope.message, "to be tried again");
@@ -130,7 +151,11 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
         (Some(file), _) => {
             let name = job.name.clone().unwrap_or_default();
             let source = Source::open(app.jobs.path(file)).map(|source| source.with_name(&name));
-            source.map(|source| Opened { source, reader: None, name }).map_err(|error| *Answer::from(&error).envelope)
+            source.map(|source| Opened { source, reader: None, name }).map_err(|error| match error.kind() {
+                // Out of file descriptors, or of memory: not for long.
+                ErrorKind::Io => Envelope::new(503, error.reason()),
+                _ => *Answer::from(&error).envelope,
+            })
         }
         (None, object) => files::open(app, None, object.as_ref()).await.map_err(|answer| *answer.envelope),
     };
@@ -140,8 +165,12 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
         Err(envelope) if matches!(envelope.code, 429 | 503) => return Treated::Again(envelope),
         Err(envelope) => return ended(envelope),
     };
-    let cleaned = match app.work(move || engine.strip(source)).await {
+    let cleaned = match app.work(source, move |source| engine.strip(source)).await {
         Ok(Ok(cleaned)) => cleaned,
+        // Another server did not give all of the object, or somebody changed it: it is read anew.
+        Ok(Err(error)) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Changed) => {
+            return Treated::Again(*Answer::from(&error).envelope);
+        }
         Ok(Err(error)) => return ended(*Answer::from(&error).envelope),
         Err(answer) => return Treated::Again(*answer.envelope),
     };
@@ -149,12 +178,18 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
     let envelope = Envelope::of_report(cleaned.report()).with("queryID", job.query.as_str());
     let Some(payload) = cleaned.payload() else { return ended(envelope) };
     if request.send_back == SendBack::Response {
+        match app.jobs.store.totals() {
+            Ok((_, used)) if used.saturating_add(payload.len()) <= app.config.limits.disk_bytes => {}
+            _ => return Treated::Again(Envelope::new(503, "the disk that jobs may take is used up")),
+        }
         // The same name each time, so that a second attempt leaves one file.
         let result = format!("{}.out", job.id);
         let path = app.jobs.path(&result);
         let payload = payload.clone();
         let len = payload.len();
-        let written = app.work(move || File::at(path).write("", &payload, &PutOptions::default())).await;
+        let from = payload.source().clone();
+        let put = move |_| File::at(path).write("", &payload, &PutOptions::default());
+        let written = app.work(from, put).await;
         return match written {
             Ok(Ok(_)) => Treated::Ended(envelope.with("bytes", len), Some((result, len))),
             Ok(Err(error)) => Treated::Again(Envelope::of_delivery(&error)),
@@ -165,7 +200,7 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
     match files::deliver(app, &request.send_back, &name, &cleaned, &options, || ucwi::told(&envelope)).await {
         Ok(receipt) => ended(envelope.with("location", receipt.location).with("bytes", receipt.bytes)),
         Err(error) => {
-            let is_retryable = error.is_retryable();
+            let is_retryable = error.is_retryable() || error.kind() == unlabel_sinks::ErrorKind::Changed;
             let failed = Envelope { data: envelope.data, ..Envelope::of_delivery(&error.doing("`sendBack`")) };
             if is_retryable { Treated::Again(failed) } else { ended(failed) }
         }
@@ -190,20 +225,20 @@ fn end(app: &App, worker: &str, job: &Job, callback: Option<&str>, envelope: Env
 
 async fn tell(app: &App, worker: &str, job: &Job, request: &Request) {
     let application = app.config.applications.iter().find(|it| it.id == job.app);
-    let (Some(url), Some(application), Some(answer)) = (&request.callback_url, application, &job.answer) else {
-        say(app, |store| store.told(job.id, worker, State::Untold));
-        return;
+    let told = match (&request.callback_url, application, &job.answer) {
+        (Some(url), Some(application), Some(answer)) => app.jobs.callback.post(url, application, answer).await,
+        // Another process may know it.
+        _ => Err(format!("the application {} is not in the configuration", job.app)),
     };
-    let told = app.jobs.callback.post(url, application, answer).await;
     let Err(reason) = told else {
-        say(app, |store| store.told(job.id, worker, State::Done));
+        say(app, |store| store.told(job.id, worker, State::Done, now()));
         return;
     };
     let due = now().saturating_add(wait(job.tries));
     let last = job.ended.unwrap_or(job.created).saturating_add(millis(app.config.jobs.callback_seconds));
     if due > last {
         tracing::warn!(job = job.id, reason, "the callback is given up");
-        say(app, |store| store.told(job.id, worker, State::Untold));
+        say(app, |store| store.told(job.id, worker, State::Untold, now()));
     } else {
         tracing::info!(job = job.id, reason, "the callback failed, and is tried again");
         say(app, |store| store.put_off(job.id, worker, due));
@@ -214,6 +249,9 @@ async fn tell(app: &App, worker: &str, job: &Job, request: &Request) {
 async fn sweep(app: &Arc<App>) {
     let app = Arc::clone(app);
     let swept = tokio::task::spawn_blocking(move || {
+        if let Err(error) = app.jobs.remove_orphans() {
+            tracing::error!(%error, "cannot look through the files of jobs");
+        }
         let before = now().saturating_sub(millis(app.config.jobs.keep_seconds));
         match app.jobs.store.sweep(before) {
             Ok(results) => results.iter().for_each(|name| remove(&app.jobs.path(name))),

@@ -61,12 +61,14 @@ fn batch_calls_change_files_of_a_directory() {
     for (key, bytes) in files() {
         environment.write(format!("store/{key}"), bytes);
     }
+    let many: Vec<_> = (0..40).map(|id| format!("{{\"id\": \"{id}\", \"source\": \"a.png\"}}\n")).collect();
+    environment.write("store/p1/datasets/d2/manifest.jsonl", many.concat());
     let outside = environment.write("outside.docx", fs::read(repository().join("examples/report.docx")).unwrap());
     std::os::unix::fs::symlink(&outside, environment.path("store/p1/streams/outside")).unwrap();
     let before = environment.read("outside.docx");
     let expected = expected(&environment);
     let mut server = Running::in_environment(environment);
-    for case in ["refusals", "deletes"] {
+    for case in ["refusals", "deletes", "races"] {
         server.call_by("serve_batch.py", case);
     }
     let (_, log) = server.stop();
