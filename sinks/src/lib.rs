@@ -44,6 +44,7 @@
 
 #[cfg(any(feature = "oss", feature = "cos"))]
 mod bucket;
+mod commit;
 mod config;
 mod connect;
 #[cfg(feature = "cos")]
@@ -75,6 +76,7 @@ mod swift;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
+pub use commit::{Committed, IfExists, commit};
 pub use config::{
     BucketConfig, HttpUploadConfig, Keys, S3Config, StoreConfig, SwiftConfig, SwiftLogin, SwiftPlace, Transfer,
     UploadForm,
@@ -123,6 +125,14 @@ pub trait Sink: Debug + Display + Send + Sync {
         payload: &'a Payload,
         options: &'a PutOptions,
     ) -> BoxFuture<'a, Result<Receipt>>;
+
+    /// Whether the object that `payload` would be stored as is there and is the same, byte for byte.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the sink has no way to look, as by default; and what reading it ends with.
+    fn holds<'a>(&'a self, _name: &'a str, _payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async { Err(Error::new(ErrorKind::Unsupported, "what is there cannot be looked at")) })
+    }
 }
 
 /// How an object is stored. The default replaces an object of the same name.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use unlabel_core::Payload;
+use unlabel_core::{Payload, Source};
 
+use crate::commit::is_same;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -61,6 +62,13 @@ impl Sink for Memory {
         options: &'a PutOptions,
     ) -> BoxFuture<'a, Result<Receipt>> {
         Box::pin(async move { self.store(name, payload, options) })
+    }
+
+    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let there = self.get(name).map(Source::from_bytes);
+            there.map_or(Ok(false), |there| is_same(&there, payload))
+        })
     }
 }
 

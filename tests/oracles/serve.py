@@ -261,6 +261,26 @@ def limits():
         it.close()
 
 
+def unfinished():
+    """A request that is half sent when the server is told to stop, and sent to its end then."""
+    request = requests.Request("DELETE", SYNC, headers=signed(), data={"metadata": json.dumps(metadata())},
+                               files={"request": ("report.docx", (FOLDER / "report.docx").read_bytes(), DOCX)}).prepare()
+    host, port = URL.split("//")[1].split(":")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    half = len(request.body) // 2
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        head = f"DELETE {request.path_url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n"
+        connection.sendall(head.encode() + request.body[:half])
+        while "unlabel_requests_open 2\n" not in requests.get(f"{URL}/metrics", timeout=20).text:
+            time.sleep(0.01)
+        (FOLDER / "half").write_text("")
+        while not (FOLDER / "stopping").exists():
+            time.sleep(0.01)
+        connection.sendall(request.body[half:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith((FOLDER / "clean.docx").read_bytes()), answer[:300]
+
+
 def memory():
     """A long upload goes to the disk; the server's process is in FOLDER/pid."""
     def body(boundary, fields):
@@ -455,4 +475,4 @@ def health():
 requests.packages.urllib3.disable_warnings()
 if __name__ == "__main__":
     {"strip": strip, "names": names, "lists": lists, "refusals": refusals, "strangers": strangers, "uploads": uploads,
-     "limits": limits, "memory": memory, "health": health, "later": later, "shared": shared, "relentless": relentless}[sys.argv[1]]()
+     "limits": limits, "memory": memory, "health": health, "later": later, "unfinished": unfinished, "shared": shared, "relentless": relentless}[sys.argv[1]]()

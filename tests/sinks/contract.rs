@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use unlabel_core::Edit;
-use unlabel_sinks::{ErrorKind, PutOptions};
+use unlabel_sinks::{Committed, ErrorKind, IfExists, PutOptions};
 
 use crate::places::{Place, local_places, places};
-use crate::{create, noise, of_bytes, of_file, put};
+use crate::{create, noise, of_bytes, of_file, put, wait};
 
 /// Puts, reads back, and compares bytes and receipt.
 fn delivers(place: &dyn Place, name: &str, payload: &unlabel_core::Payload, expected: &[u8]) {
@@ -184,6 +184,61 @@ fn of_two_that_must_be_new_one_is_created() {
         }
         let winner = place.read("object").unwrap();
         assert!(payloads.iter().any(|(_, bytes)| *bytes == winner), "{}: a mixture", place.sink());
+    }
+}
+
+#[test]
+fn a_commit_that_is_repeated_finds_its_result() {
+    let (payload, expected) = of_bytes(&noise(200_000), vec![Edit::delete(5..9)]);
+    let (other, _) = of_bytes(&noise(200_000 - 4), vec![]);
+    for place in places().iter().filter(|place| place.has_objects()) {
+        let sink = place.sink();
+        let again = |payload, if_exists| {
+            let options = PutOptions::default();
+            wait(unlabel_sinks::commit(sink, "object", payload, &options, if_exists)).map(|(_, committed)| committed)
+        };
+        assert_eq!(again(&payload, IfExists::Skip).unwrap(), Committed::New, "{sink}");
+        match again(&payload, IfExists::Skip) {
+            // An upload has no way back.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                assert!(sink.to_string().starts_with("http"), "{sink}");
+            }
+            found => {
+                assert_eq!(found.unwrap(), Committed::Existing, "{sink}");
+                // Another result of the same length is not this one, and stays out.
+                assert_eq!(again(&other, IfExists::Skip).unwrap_err().kind(), ErrorKind::Exists, "{sink}");
+                // A sink of one exact object has that one, whatever the name.
+                assert_eq!(wait(sink.holds("missing", &payload)).unwrap(), !place.has_names(), "{sink}");
+            }
+        }
+        assert_eq!(again(&payload, IfExists::Error).unwrap_err().kind(), ErrorKind::Exists, "{sink}");
+        assert_eq!(place.read("object").unwrap(), expected, "{sink}");
+        assert_eq!(again(&other, IfExists::Overwrite).unwrap(), Committed::New, "{sink}");
+    }
+}
+
+#[test]
+fn of_many_that_bring_the_same_one_commits_and_all_succeed() {
+    let (payload, expected) = of_bytes(&noise(300_000), vec![]);
+    for place in places().iter().filter(|place| place.has_objects() && place.is_atomic_create()) {
+        let sink = place.sink();
+        let committed = std::thread::scope(|scope| {
+            let options = PutOptions::default();
+            let threads: Vec<_> = (0..8)
+                .map(|_| {
+                    let (payload, options) = (&payload, options.clone());
+                    scope.spawn(move || wait(unlabel_sinks::commit(sink, "object", payload, &options, IfExists::Skip)))
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let unsupported = |error: &unlabel_sinks::Error| {
+            error.kind() == ErrorKind::Unsupported && sink.to_string().starts_with("http")
+        };
+        let news = committed.iter().filter(|it| matches!(it, Ok((_, Committed::New)))).count();
+        assert_eq!(news, 1, "{sink}: {committed:?}");
+        assert!(committed.iter().all(|it| it.as_ref().map_or_else(unsupported, |_| true)), "{sink}: {committed:?}");
+        assert_eq!(place.read("object").unwrap(), expected, "{sink}");
     }
 }
 

@@ -49,7 +49,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use unlabel_core::Payload;
+use unlabel_core::{Payload, Source};
 
 use self::journal::Spares;
 pub use self::labels::{AttributeChange, FileLabels};
@@ -60,6 +60,7 @@ pub use self::recover::{Recovery, is_unfinished, recover};
 use self::stage::{Access, Staged};
 use self::undo::Record;
 pub use self::undo::{UndoDirectory, UndoRecord, Undone};
+use crate::commit::is_same;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -393,6 +394,25 @@ impl Sink for File {
         options: &'a PutOptions,
     ) -> BoxFuture<'a, Result<Receipt>> {
         Box::pin(async move { self.write(name, payload, options) })
+    }
+
+    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let path = match &self.target {
+                Target::Exact(path) => path.clone(),
+                Target::Directory(root) => {
+                    name::check(name)?;
+                    root.join(name)
+                }
+                Target::Source => return Ok(payload.is_identity()),
+            };
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_file() => is_same(&Source::open(&path)?, payload),
+                Ok(_) => Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(Error::io("cannot look at the destination", error)),
+            }
+        })
     }
 }
 

@@ -1,12 +1,14 @@
 //! A store as a sink, and as a place to read objects from.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use unlabel_core::{Payload, Source};
 
 use super::upload::{self, Piece};
 use super::{Condition, Object, ObjectReader, Page, Part, Retry, Store, Stored, Transfer};
+use crate::commit::is_same;
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -309,6 +311,21 @@ impl Sink for Objects {
         options: &'a PutOptions,
     ) -> BoxFuture<'a, Result<Receipt>> {
         Box::pin(self.deliver(name, payload, options))
+    }
+
+    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            let there = match self.open(&self.key(name)?).await {
+                Ok((there, _)) if there.len() == payload.len() => there,
+                Ok(_) => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            // Objects are read on threads that may block.
+            let payload = payload.clone();
+            let same = tokio::task::spawn_blocking(move || is_same(&there, &payload)).await;
+            same.map_err(|error| Error::io("cannot compare the object", io::Error::other(error)))?
+        })
     }
 }
 
