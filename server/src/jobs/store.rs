@@ -45,6 +45,8 @@ CREATE TABLE IF NOT EXISTS jobs (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS jobs_due ON jobs (due) WHERE state IN ('waiting', 'telling');
 CREATE INDEX IF NOT EXISTS jobs_bytes ON jobs (bytes) WHERE bytes > 0;
+CREATE INDEX IF NOT EXISTS jobs_file ON jobs (file) WHERE file IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_result ON jobs (result) WHERE result IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
 ";
 

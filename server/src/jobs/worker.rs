@@ -39,7 +39,7 @@ enum Treated {
 /// Works until the server is told to stop.
 pub(crate) async fn run(app: Arc<App>, number: usize) {
     let worker = format!("{}-{number}-{:08x}", std::process::id(), fastrand::u32(..));
-    let mut swept = Instant::now();
+    let (mut swept, mut looked) = (Instant::now(), Instant::now());
     loop {
         // What is announced from here on is heard.
         let mut news = Box::pin(app.jobs.news.notified());
@@ -50,6 +50,14 @@ pub(crate) async fn run(app: Arc<App>, number: usize) {
         if number == 0 && swept.elapsed() > SWEEP {
             sweep(&app).await;
             swept = Instant::now();
+        }
+        if number == 0 && looked.elapsed() > super::ORPHAN {
+            let app = Arc::clone(&app);
+            let found = tokio::task::spawn_blocking(move || app.jobs.remove_orphans()).await;
+            if let Ok(Err(error)) = found {
+                tracing::error!(%error, "cannot look through the files of jobs");
+            }
+            looked = Instant::now();
         }
         let lease = now().saturating_add(millis(app.config.jobs.lease_seconds));
         let (store, name) = (Arc::clone(&app.jobs.store), worker.clone());
@@ -178,7 +186,8 @@ async fn treat(app: &Arc<App>, job: &Job, request: &Request) -> Treated {
     let envelope = Envelope::of_report(cleaned.report()).with("queryID", job.query.as_str());
     let Some(payload) = cleaned.payload() else { return ended(envelope) };
     if request.send_back == SendBack::Response {
-        match app.jobs.store.totals() {
+        // It waits for the disk.
+        match tokio::task::block_in_place(|| app.jobs.store.totals()) {
             Ok((_, used)) if used.saturating_add(payload.len()) <= app.config.limits.disk_bytes => {}
             _ => return Treated::Again(Envelope::new(503, "the disk that jobs may take is used up")),
         }
@@ -249,9 +258,6 @@ async fn tell(app: &App, worker: &str, job: &Job, request: &Request) {
 async fn sweep(app: &Arc<App>) {
     let app = Arc::clone(app);
     let swept = tokio::task::spawn_blocking(move || {
-        if let Err(error) = app.jobs.remove_orphans() {
-            tracing::error!(%error, "cannot look through the files of jobs");
-        }
         let before = now().saturating_sub(millis(app.config.jobs.keep_seconds));
         match app.jobs.store.sweep(before) {
             Ok(results) => results.iter().for_each(|name| remove(&app.jobs.path(name))),
