@@ -46,6 +46,11 @@ impl<'a> Before<'a> {
         let is_same = self.survey.member_extent(index).as_ref() == Some(now) && !self.plan.touches(now);
         if is_same { self.survey.found_in(index) } else { None }
     }
+
+    /// The media that no edit touches.
+    fn media(self) -> Vec<Range<u64>> {
+        self.survey.media().into_iter().filter(|range| !self.plan.touches(range)).collect()
+    }
 }
 
 /// Bytes of a member by which its format is told before it is decoded whole.
@@ -81,7 +86,10 @@ impl<'a> Reach<'a> {
     where
         'a: 'i,
     {
-        let outer = format.survey(input, self.limits)?;
+        let outer = match self.before {
+            Some(before) => format.survey_around(input, self.limits, &before.media())?,
+            None => format.survey(input, self.limits)?,
+        };
         let members = outer.members();
         if members.is_empty() {
             return Ok(outer);
@@ -329,6 +337,10 @@ impl Survey for Deep<'_> {
 
     fn member_extent(&self, index: usize) -> Option<Range<u64>> {
         self.outer.member_extent(index)
+    }
+
+    fn media(&self) -> Vec<Range<u64>> {
+        self.outer.media()
     }
 
     fn found_in(&self, index: usize) -> Option<Look<'_>> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, packed};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Span, packed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use memchr::memmem;
@@ -94,6 +94,13 @@ struct Needle {
     /// Bytes per character of the spelling: the step to look for a neighbouring letter.
     width: Width,
     short: bool,
+}
+
+impl Needle {
+    /// Whether it counts by itself: all do but keys that are too short to count without their value.
+    fn is_telling(&self) -> bool {
+        !(self.short && self.half == Half::Key)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,14 +198,15 @@ impl Needles {
             // Most of what nobody owns.
             return Vec::new();
         }
-        if self.scout.get_or_init(|| self.scout()).as_ref().is_some_and(|scout| scout.find(bytes).is_none()) {
+        let scout = self.scout.get_or_init(|| self.scout()).as_ref();
+        if scout.is_some_and(|scout| scout.find(bytes).is_none()) {
             return Vec::new();
         }
         let count = self.patterns.len();
         let is_short =
             bytes.len() < AUTOMATON_FROM && self.searches.fetch_add(count, Ordering::Relaxed) + count < SHORT_SEARCHES;
         let mut hits = if is_short {
-            self.each_in(bytes)
+            scout.map_or_else(|| self.each_in(bytes, |_| true), |scout| self.scouted_in(bytes, scout))
         } else {
             let automaton = self.automaton.get_or_init(|| {
                 let spellings = self.patterns.iter().map(|needle| &needle.spelling);
@@ -210,7 +218,7 @@ impl Needles {
                     .find_overlapping_iter(bytes)
                     .filter_map(|hit| Some((hit.range(), self.patterns.get(hit.pattern().as_usize())?)))
                     .collect(),
-                None => self.each_in(bytes),
+                None => self.each_in(bytes, |_| true),
             }
         };
         hits.sort_by_key(|(range, _)| (range.start, range.end));
@@ -219,15 +227,30 @@ impl Needles {
 
     /// A search for all but keys that are too short to count without their value.
     fn scout(&self) -> Option<packed::Searcher> {
-        let telling = self.patterns.iter().filter(|needle| !(needle.short && needle.half == Half::Key));
+        let telling = self.patterns.iter().filter(|needle| needle.is_telling());
         packed::Searcher::new(telling.map(|needle| &needle.spelling))
     }
 
-    /// Every spelling in `bytes`, searched one after the other.
-    fn each_in(&self, bytes: &[u8]) -> Vec<(Range<usize>, &Needle)> {
+    /// Every spelling in `bytes`: where the scout finds one, all are compared; those that it does not know are searched.
+    fn scouted_in(&self, bytes: &[u8], scout: &packed::Searcher) -> Vec<(Range<usize>, &Needle)> {
+        let mut hits = self.each_in(bytes, |needle| !needle.is_telling());
+        let mut from = 0;
+        while let Some(hit) = scout.find_in(bytes, Span { start: from, end: bytes.len() }) {
+            let at = hit.start();
+            let rest = bytes.get(at..).unwrap_or_default();
+            let here = self.patterns.iter().filter(|needle| needle.is_telling() && rest.starts_with(&needle.spelling));
+            hits.extend(here.map(|needle| (at..at + needle.spelling.len(), needle)));
+            from = at + 1;
+        }
+        hits
+    }
+
+    /// Every wanted spelling in `bytes`, searched one after the other.
+    fn each_in(&self, bytes: &[u8], wanted: impl Fn(&Needle) -> bool) -> Vec<(Range<usize>, &Needle)> {
         let in_bytes = |needle: &'_ Needle| memmem::find_iter(bytes, &needle.spelling).collect::<Vec<_>>();
         self.patterns
             .iter()
+            .filter(|needle| wanted(needle))
             .flat_map(|needle| in_bytes(needle).into_iter().map(move |at| (at..at + needle.spelling.len(), needle)))
             .collect()
     }
@@ -447,6 +470,32 @@ mod tests {
         let long = [&vec![b' '; AUTOMATON_FROM][..], text].concat();
         assert_eq!(hits("label", "", text), 2);
         assert_eq!(hits("label", "", &long), 2);
+    }
+
+    #[test]
+    fn the_scout_finds_what_a_search_for_each_finds() {
+        let labels = [("a", Some("aab"), Some("aa")), ("b", Some("id"), Some("abcabd")), ("c", None, Some("cab"))];
+        let needles = Needles::new(labels);
+        let scout = needles.scout().unwrap();
+        let words = ["aab", "id", "abcabd", "cab", "aa", "b", " ", "i\0d\0", "a\0a\0b\0"];
+        for seed in 0..500_usize {
+            let picked = (0..6).map(|place| words[(seed * 7 + place * (seed / 9 + 1)) % words.len()]);
+            let text: String = picked.collect();
+            let mut scouted = needles.scouted_in(text.as_bytes(), &scout);
+            let mut each = needles.patterns.iter().fold(Vec::new(), |mut found, needle| {
+                let starts = (0..text.len()).filter(|at| text.as_bytes()[*at..].starts_with(&needle.spelling));
+                found.extend(starts.map(|at| (at..at + needle.spelling.len(), needle)));
+                found
+            });
+            let key = |(range, needle): &(Range<usize>, &Needle)| (range.start, range.end, needle.label, needle.half);
+            scouted.sort_by_key(key);
+            each.sort_by_key(key);
+            assert_eq!(
+                scouted.iter().map(key).collect::<Vec<_>>(),
+                each.iter().map(key).collect::<Vec<_>>(),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

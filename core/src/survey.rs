@@ -274,6 +274,12 @@ pub trait Survey {
         None
     }
 
+    /// Media whose end only a look at all of them tells, each with the bytes behind that end it, in file order: where no
+    /// edit touches them, they end where they did. Default: none.
+    fn media(&self) -> Vec<Range<u64>> {
+        Vec::new()
+    }
+
     /// What was found in a member, if it was looked into.
     fn found_in(&self, index: usize) -> Option<Look<'_>> {
         let _ = index;

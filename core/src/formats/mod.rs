@@ -42,6 +42,7 @@ mod yaml;
 mod zip;
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use crate::error::Result;
 use crate::limits::Limits;
@@ -83,6 +84,21 @@ pub trait Format: Debug + Send + Sync + 'static {
     /// [`Malformed`](crate::ErrorKind::Malformed), [`Unsupported`](crate::ErrorKind::Unsupported) or
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), with the byte offset.
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>>;
+
+    /// The same, where an earlier survey of almost the same bytes found these [`Survey::media`], and they stand where they
+    /// stood, byte for byte. Default: looks at all of them again.
+    ///
+    /// # Errors
+    /// As [`survey`](Self::survey).
+    fn survey_around<'a>(
+        &self,
+        input: &'a [u8],
+        limits: &'a Limits,
+        media: &[Range<u64>],
+    ) -> Result<Box<dyn Survey + 'a>> {
+        let _ = media;
+        self.survey(input, limits)
+    }
 }
 
 /// Every format, in sniffing order; text comes last.

@@ -293,13 +293,13 @@ impl File {
         self.undo.as_ref().map(write).transpose()
     }
 
-    /// The real path of the file to replace, and the open file.
+    /// The path of the file to replace, not of a link to it, and the open file.
     fn replaceable<'p>(&self, payload: &'p Payload) -> Result<(PathBuf, &'p fs::File)> {
         let source = payload.source();
         let (Some(path), Some(original)) = (source.path(), source.file()) else {
             return Err(Error::new(ErrorKind::Unsupported, "the input is not a file that could be replaced"));
         };
-        let target = fs::canonicalize(path).map_err(|error| Error::io("cannot resolve its path", error))?;
+        let target = recover::followed(path).map_err(|error| Error::io("cannot resolve its path", error))?;
         match self.write {
             _ if payload.is_identity() => {}
             Write::Patch => patch::refuse_other_lengths(payload)?,

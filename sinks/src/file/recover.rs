@@ -57,7 +57,7 @@ pub fn recover(path: impl AsRef<Path>) -> Result<Recovery> {
             None => drop_orphan(path),
         };
     }
-    let target = fs::canonicalize(path).map_err(|error| Error::io("cannot resolve its path", error))?;
+    let target = followed(path).map_err(|error| Error::io("cannot resolve its path", error))?;
     if !is_there(&journal::path_for(&target))? {
         return Ok(Recovery::Intact);
     }
@@ -70,14 +70,16 @@ pub fn recover(path: impl AsRef<Path>) -> Result<Recovery> {
 /// [`ErrorKind::Io`] when that cannot be told.
 pub fn is_unfinished(path: impl AsRef<Path>) -> Result<bool> {
     let path = path.as_ref();
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => match fs::canonicalize(path) {
-            Ok(target) => is_there(&journal::path_for(&target)),
-            // Reading it says what is wrong.
-            Err(_) => Ok(false),
-        },
-        _ => is_there(&journal::path_for(path)),
-    }
+    // Where a link leads nowhere, reading it says what is wrong.
+    let target = followed(path).unwrap_or_else(|_| path.to_owned());
+    is_there(&journal::path_for(&target))
+}
+
+/// The path of the file itself: what is written beside it stands in its own directory, not in that of a link to it.
+///
+/// Links above it are the system's to follow: to resolve all of a path takes a call for each of its names.
+pub(super) fn followed(path: &Path) -> io::Result<PathBuf> {
+    if fs::symlink_metadata(path)?.is_symlink() { fs::canonicalize(path) } else { std::path::absolute(path) }
 }
 
 fn is_there(path: &Path) -> Result<bool> {

@@ -163,6 +163,8 @@ impl UndoDirectory {
         payload: &Payload,
         changes: &[AttributeChange],
     ) -> Result<Record> {
+        // It tells files of one name apart, whichever way they were reached.
+        let target = &fs::canonicalize(target).map_err(|error| Error::io("cannot resolve its path", error))?;
         let source = payload.source();
         let before = digest_of(&Payload::new(source.clone(), Plan::identity(source.len())))?;
         let after = if payload.is_identity() { before } else { digest_of(payload)? };

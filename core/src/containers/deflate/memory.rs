@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::{Inflated, Wrapper};
 
@@ -24,26 +25,26 @@ struct Memory {
 struct Stream {
     coded: Vec<u8>,
     wrapper: Wrapper,
-    decoded: Inflated,
+    decoded: Rc<Inflated>,
 }
 
 /// What `input` decodes to, if that was [kept](keep) not long ago.
-pub(super) fn recall(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Option<Inflated> {
+pub(super) fn recall(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Option<Rc<Inflated>> {
     MEMORY.with_borrow(|memory| {
         let known = memory.streams.iter().find(|known| known.wrapper == wrapper && known.coded == input)?;
-        (known.decoded.bytes.len() as u64 <= limit_bytes).then(|| known.decoded.clone())
+        (known.decoded.bytes.len() as u64 <= limit_bytes).then(|| Rc::clone(&known.decoded))
     })
 }
 
 /// Remembers what `input` decodes to.
-pub(super) fn keep(input: &[u8], wrapper: Wrapper, decoded: &Inflated) {
+pub(super) fn keep(input: &[u8], wrapper: Wrapper, decoded: &Rc<Inflated>) {
     let len = input.len() + decoded.bytes.len();
     if len > LONGEST {
         return;
     }
     MEMORY.with_borrow_mut(|memory| {
         memory.bytes += len;
-        memory.streams.push_front(Stream { coded: input.to_vec(), wrapper, decoded: decoded.clone() });
+        memory.streams.push_front(Stream { coded: input.to_vec(), wrapper, decoded: Rc::clone(decoded) });
         while memory.bytes > MOST_BYTES || memory.streams.len() > MOST {
             let Some(oldest) = memory.streams.pop_back() else { break };
             memory.bytes -= oldest.coded.len() + oldest.decoded.bytes.len();

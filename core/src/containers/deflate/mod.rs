@@ -15,6 +15,7 @@ mod memory;
 mod quick;
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -80,10 +81,15 @@ const EAGER: usize = 256 << 10;
 /// assert!(inflate(&coded, Wrapper::Zlib, 5).is_err());
 /// ```
 pub fn inflate(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Inflated> {
+    inflate_shared(input, wrapper, limit_bytes).map(Rc::unwrap_or_clone)
+}
+
+/// The same, for those who only read it.
+fn inflate_shared(input: &[u8], wrapper: Wrapper, limit_bytes: u64) -> Result<Rc<Inflated>> {
     if let Some(known) = memory::recall(input, wrapper, limit_bytes) {
         return Ok(known);
     }
-    let decoded = with_decoder(|decoder| inflate_with(decoder, input, wrapper, limit_bytes))?;
+    let decoded = with_decoder(|decoder| inflate_with(decoder, input, wrapper, limit_bytes)).map(Rc::new)?;
     memory::keep(input, wrapper, &decoded);
     Ok(decoded)
 }
@@ -147,7 +153,7 @@ pub fn inflate_windows(
 ) -> Result<usize> {
     // One that is short is mostly decoded more than once.
     if limit_bytes <= WINDOW as u64
-        && let Ok(decoded) = inflate(input, wrapper, limit_bytes)
+        && let Ok(decoded) = inflate_shared(input, wrapper, limit_bytes)
     {
         window(&decoded.bytes)?;
         return Ok(decoded.consumed);

@@ -4,7 +4,8 @@
 /// dots, query or fragment.
 pub(crate) fn normal(name: &str) -> String {
     let is_plain = !name.bytes().any(|byte| matches!(byte, b'?' | b'#' | b'%' | b'\\'));
-    let has_gap = |name: &str| name.starts_with(['/', '.']) || name.contains("//") || name.contains("/.");
+    let is_gap = |pair: &[u8]| matches!(pair, b"//" | b"/.");
+    let has_gap = |name: &str| name.starts_with(['/', '.']) || name.as_bytes().windows(2).any(is_gap);
     if is_plain && !name.ends_with('/') && !has_gap(name) {
         return name.to_ascii_lowercase();
     }

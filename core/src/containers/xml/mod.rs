@@ -24,7 +24,8 @@ pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// Whether `text` consists of XML white space only.
 pub fn is_blank(text: &str) -> bool {
-    text.bytes().all(is_space)
+    // Padding is long: a few bytes at a time are compared at once.
+    text.as_bytes().chunks(32).all(|some| some.iter().fold(true, |so_far, byte| so_far & is_space(*byte)))
 }
 
 /// Whether XML counts `byte` as white space.

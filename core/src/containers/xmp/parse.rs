@@ -3,6 +3,8 @@
 use std::mem::take;
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::extension::Reader;
 use super::namespaces::{AIGC, NOTE, PDFA_EXTENSION, PDFX, is_pdf_bookkeeping, is_rdf, is_taken, standard_prefix};
 use super::{Declaration, Packet, Property};
@@ -117,7 +119,7 @@ impl<'t> Walk<'t> {
             position = self.root(position)?;
             let rest = self.text.slice(position..self.text.as_str().len());
             // Some readers stop here, others go on: a second tree of properties is read as well.
-            let Some(next) = rest.find('<').filter(|_| rest.contains(":RDF")) else {
+            let Some(next) = rest.find('<').filter(|_| memmem::find(rest.as_bytes(), b":RDF").is_some()) else {
                 self.tail(position);
                 return Ok(self.packet);
             };
@@ -166,7 +168,7 @@ impl<'t> Walk<'t> {
     fn tail(&mut self, position: usize) {
         let rest = self.text.slice(position..self.text.as_str().len());
         let end = self.text.as_str().len();
-        let trailer = rest.find("<?xpacket end").and_then(|start| {
+        let trailer = memmem::find(rest.as_bytes(), b"<?xpacket end").and_then(|start| {
             let length = rest.get(start..)?.find("?>")? + 2;
             Some(position + start..position + start + length)
         });

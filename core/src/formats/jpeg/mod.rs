@@ -20,6 +20,8 @@ mod scan;
 mod trailer;
 mod walk;
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::Format;
@@ -55,6 +57,15 @@ impl Format for Jpeg {
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
         Ok(Box::new(JpegSurvey::new(input, limits)?))
     }
+
+    fn survey_around<'a>(
+        &self,
+        input: &'a [u8],
+        limits: &'a Limits,
+        media: &[Range<u64>],
+    ) -> Result<Box<dyn Survey + 'a>> {
+        Ok(Box::new(JpegSurvey::around(input, limits, media)?))
+    }
 }
 
 /// A surveyed file.
@@ -74,7 +85,12 @@ struct JpegSurvey<'a> {
 
 impl<'a> JpegSurvey<'a> {
     fn new(input: &'a [u8], limits: &'a Limits) -> Result<Self> {
-        let first = walk::walk(input, 0, limits)?;
+        Self::around(input, limits, &[])
+    }
+
+    /// The same, where these data of the first image are known.
+    fn around(input: &'a [u8], limits: &'a Limits, known: &[Range<u64>]) -> Result<Self> {
+        let first = walk::walk_around(input, 0, limits, known)?;
         let (index, is_readable) = match mpf::Index::find(input, &first) {
             Ok(index) => (index, true),
             Err(()) => (None, false),
@@ -189,6 +205,10 @@ impl Survey for JpegSurvey<'_> {
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {
         self.show(scan);
         Ok(())
+    }
+
+    fn media(&self) -> Vec<Range<u64>> {
+        self.images.first().map_or_else(Vec::new, |image| image.ended().collect())
     }
 }
 

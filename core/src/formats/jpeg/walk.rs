@@ -20,6 +20,9 @@ pub(super) const APP14: u8 = 0xEE;
 pub(super) const APP15: u8 = 0xEF;
 pub(super) const COM: u8 = 0xFE;
 
+/// Bytes of a marker.
+const MARKER: usize = 2;
+
 /// A marker segment: marker, two bytes of length, payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
@@ -51,6 +54,11 @@ pub(super) fn is_start(bytes: &[u8]) -> bool {
 /// # Errors
 /// Malformed when there is no image data: then readers do not open it.
 pub(super) fn walk(input: &[u8], start: usize, limits: &Limits) -> Result<Image> {
+    walk_around(input, start, limits, &[])
+}
+
+/// The same, where `known` entropy-coded data, in order, are not looked at again: each with the marker that ends it.
+pub(super) fn walk_around(input: &[u8], start: usize, limits: &Limits, known: &[Range<u64>]) -> Result<Image> {
     let mut image = Image::default();
     let mut position = start + 2;
     if !input.get(start..).is_some_and(|bytes| bytes.starts_with(&[0xFF, SOI])) {
@@ -80,7 +88,9 @@ pub(super) fn walk(input: &[u8], start: usize, limits: &Limits) -> Result<Image>
             }
         }
         if code == SOS {
-            let end = coded_end(input, position);
+            let known = known.get(known.partition_point(|range| range.start < position as u64)..);
+            let known = known.and_then(|known| known.first()).filter(|range| range.start == position as u64);
+            let end = known.map_or_else(|| coded_end(input, position), |range| range.end as usize - MARKER);
             image.coded.push(position..end);
             position = end;
         }
@@ -93,6 +103,14 @@ pub(super) fn walk(input: &[u8], start: usize, limits: &Limits) -> Result<Image>
 }
 
 impl Image {
+    /// The entropy-coded data, each with the marker that ends it.
+    pub(super) fn ended(&self) -> impl Iterator<Item = Range<u64>> {
+        let scans = self.segments.iter().filter(|segment| segment.marker == SOS).map(|segment| segment.range.end);
+        let coded = |start| self.coded.get(self.coded.partition_point(|coded| coded.start < start));
+        let is_ended = |coded: &&Range<usize>| coded.end + MARKER <= self.range.end;
+        scans.filter_map(coded).filter(is_ended).map(|coded| coded.start as u64..(coded.end + MARKER) as u64)
+    }
+
     /// Gives up at `position`: damage after image data is data to readers; before it, they find nothing to open.
     fn cannot_follow(&mut self, length: usize, position: usize) -> Result<()> {
         if self.coded.is_empty() {
@@ -169,6 +187,20 @@ mod tests {
         assert_eq!(image.coded.len(), 2);
         assert_eq!(image.range.end, bytes.len() - 4);
         assert!(image.stray.is_empty());
+    }
+
+    #[test]
+    fn known_scans_are_not_looked_at_again() {
+        let bytes = b"\xff\xd8\xff\xda\0\x02\x12\xff\x00\xff\xfe\0\x05two\xff\xda\0\x02\x56\xff\xd9tail";
+        let image = walked(bytes).unwrap();
+        let known: Vec<_> = image.ended().collect();
+        assert_eq!(known, [6..11, 20..23]);
+        let again = walk_around(bytes, 0, &Limits::default(), &known).unwrap();
+        assert_eq!((&again.coded, &again.range), (&image.coded, &image.range));
+        // That it is the known end which is taken shows where it is another one.
+        let other = walk_around(bytes, 0, &Limits::default(), std::slice::from_ref(&(20..22))).unwrap();
+        assert_eq!(other.coded, [6..9, 20..20]);
+        assert_eq!(walked(b"\xff\xd8\xff\xda\0\x02\x01\x02").unwrap().ended().count(), 0);
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! headers drawn by content marking, metadata inside embedded files and pictures, Visio shape data, Excel's worksheet
 //! custom properties, and the property sets of an encrypted package.
 
+mod directory;
 mod encrypted;
 mod package;
 mod parts;

@@ -1,14 +1,12 @@
 //! From the archive to the parts that may hold labels.
 
-use std::collections::HashMap;
-
 use crate::containers::package::{Need, Package, Signatures, normal};
-use crate::containers::xml::{Event, Scanner, Text};
 use crate::containers::zip::Archive;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::limits::Limits;
 use crate::survey::Barrier;
 
+use super::directory::Directory;
 use super::parts;
 
 /// What a part is to the package.
@@ -32,20 +30,11 @@ pub(super) enum Role {
     Signature,
 }
 
-/// A relationship of the package as a whole.
-#[derive(Debug)]
-struct Relationship {
-    id: String,
-    kind: String,
-    target: String,
-}
-
 /// Reads every member that may hold labels.
 pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a>> {
     let mut package = Package::open(input, true, limits)?;
-    let mut relationships = relationships(package.archive(), limits)?;
-    relationships.sort_by(|one, other| one.target.cmp(&other.target));
-    let mut members = members(package.archive(), &relationships, limits)?;
+    let directory = Directory::read(package.archive(), limits)?;
+    let mut members = members(package.archive(), &directory);
     let listing = members.extract_if(.., |(_, role)| *role == Role::Signature).map(|(entry, _)| entry);
     let signatures = Signatures::read(&mut package, listing, limits)?;
     members.sort_by_key(|(entry, _)| package.offset(*entry));
@@ -57,9 +46,8 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
         // Custom XML may be of any size: one item too large must not close the package.
         let need = if role == Role::CustomXml { Need::Optional } else { Need::Essential };
         let is_signed = || {
-            let first = relationships.partition_point(|it| it.target < part);
-            let own = relationships.get(first..).unwrap_or_default().iter().take_while(|it| it.target == part);
-            let listed = signatures.covers(&part, own.map(|it| (&*it.id, &*it.kind)));
+            let own = directory.relationships_to(&part).map(|it| (&*it.id, &*it.kind));
+            let listed = signatures.covers(&part, own);
             listed.then(|| Barrier::new(ErrorKind::Signed, "a signature of the package lists this part"))
         };
         package.add(entry, need, |bytes| parts::parse(role, bytes, limits), is_signed)?;
@@ -73,87 +61,10 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &'a Limits) -> Result<Package<'a
     Ok(package)
 }
 
-/// The relationships of the package. A careless or broken part yields none: usual names and content types remain.
-fn relationships(archive: &Archive<'_>, limits: &Limits) -> Result<Vec<Relationship>> {
-    let mut relationships = Vec::new();
-    each_element(archive, "_rels/.rels", limits, &mut |element| {
-        let value = |name: &str| element.value("", name).unwrap_or_default();
-        if element.name.local == "Relationship" && !value("TargetMode").eq_ignore_ascii_case("external") {
-            let kind = value("Type").into_owned();
-            relationships.push(Relationship { id: value("Id").into_owned(), kind, target: normal(&value("Target")) });
-        }
-    })?;
-    Ok(relationships)
-}
-
 /// The members that may hold labels or say that parts are signed.
-fn members(archive: &Archive<'_>, relationships: &[Relationship], limits: &Limits) -> Result<Vec<(usize, Role)>> {
-    let mut by_name: HashMap<String, Role> = HashMap::new();
-    let mut by_extension: HashMap<String, Role> = HashMap::new();
-    for relationship in relationships {
-        if let Some(role) = role_of_relationship(&relationship.kind) {
-            by_name.insert(relationship.target.clone(), role);
-        }
-    }
-    let mut folders: Vec<String> = Vec::new();
-    each_element(archive, "[content_types].xml", limits, &mut |element| {
-        let value = |name: &str| element.value("", name).unwrap_or_default();
-        let kind = value("ContentType");
-        if kind.ends_with("officedocument.customXmlProperties+xml") {
-            // The item itself is plain XML; it lies beside its properties.
-            let name = normal(&value("PartName"));
-            folders.extend(name.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
-        }
-        match (role_of_content_type(&kind), element.name.local) {
-            (Some(role), "Override") => drop(by_name.entry(normal(&value("PartName"))).or_insert(role)),
-            (Some(role), "Default") => drop(by_extension.insert(value("Extension").to_ascii_lowercase(), role)),
-            _ => {}
-        }
-    })?;
-    folders.sort_unstable();
-    folders.dedup();
-    let mut members = Vec::new();
-    for index in 0..archive.entries().len() {
-        let name = archive.name(index);
-        let Ok(name) = std::str::from_utf8(name) else { continue };
-        let name = normal(name);
-        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let by_default = || by_extension.get(extension).copied();
-        let role = by_name.get(&name).copied().or_else(|| role_of_name(&name, &folders)).or_else(by_default);
-        members.extend(role.map(|role| (index, role)));
-    }
-    Ok(members)
-}
-
-/// Shows every element of the members called `name` (lower case) to `visit`.
-fn each_element(
-    archive: &Archive<'_>,
-    name: &str,
-    limits: &Limits,
-    visit: &mut dyn FnMut(&crate::containers::xml::Element<'_>),
-) -> Result<()> {
-    for index in 0..archive.entries().len() {
-        if !archive.name(index).eq_ignore_ascii_case(name.as_bytes()) {
-            continue;
-        }
-        let scanned = archive.read(index, limits).and_then(|bytes| {
-            let text = Text::decode(&bytes, limits)?;
-            let mut scanner = Scanner::new(&text, limits);
-            while let Some(event) = scanner.next()? {
-                match event {
-                    Event::Start(element) => visit(&element),
-                    Event::Doctype(_) => return Err(Error::unsupported("a document type declaration")),
-                    _ => {}
-                }
-            }
-            Ok(())
-        });
-        match scanned {
-            Err(error) if error.kind() == ErrorKind::LimitExceeded => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
+fn members(archive: &Archive<'_>, directory: &Directory) -> Vec<(usize, Role)> {
+    let role = |index| directory.role(&normal(std::str::from_utf8(archive.name(index)).ok()?));
+    (0..archive.entries().len()).filter_map(|index| Some((index, role(index)?))).collect()
 }
 
 /// Whether a member is a file of its own, and not one of the package's: those are XML, and keep to these extensions.
@@ -175,7 +86,7 @@ fn is_text(name: &str) -> bool {
 }
 
 /// By the last segment of a relationship type: transitional, strict and vendor types differ before it only.
-fn role_of_relationship(kind: &str) -> Option<Role> {
+pub(super) fn role_of_relationship(kind: &str) -> Option<Role> {
     let last = kind.rsplit('/').next()?;
     let roles = [
         ("custom-properties", Role::Custom),
@@ -194,7 +105,7 @@ pub(super) fn role_of_part(name: &str, kind: &str) -> Option<Role> {
     role_of_content_type(kind).or_else(|| role_of_name(&normal(name), &[]))
 }
 
-fn role_of_content_type(kind: &str) -> Option<Role> {
+pub(super) fn role_of_content_type(kind: &str) -> Option<Role> {
     let roles = [
         ("officedocument.custom-properties+xml", Role::Custom),
         ("officedocument.extended-properties+xml", Role::App),
@@ -207,7 +118,7 @@ fn role_of_content_type(kind: &str) -> Option<Role> {
 }
 
 /// By the usual names, for packages whose relationships or content types are careless.
-fn role_of_name(name: &str, item_folders: &[String]) -> Option<Role> {
+pub(super) fn role_of_name(name: &str, item_folders: &[String]) -> Option<Role> {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let stem = file.strip_suffix(".xml")?;
     match (folder, stem) {
