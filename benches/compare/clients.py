@@ -74,6 +74,9 @@ def peers(examples: Path) -> list[Client]:
         Client("cp -r", lambda at, to: ["cp", "-r", at, to], removes="nothing", about=version("cp", "--version")),
         Client("read all", lambda at, _: [own, "read", at], removes="nothing",
                about="opens, reads and closes every file, on all processors"),
+        Client("floor", lambda at, _: [own, "floor", at], in_place=True, removes="nothing",
+               about="looks at every byte once, unpacks what is packed in packages, and writes 64 bytes behind a journal, on "
+                     "all processors: the least that it takes to leave no label and no half of a file"),
         Client("zip crate", lambda at, to: [own, "zip", at, to],
                about="a program with the Rust library of that name, on all processors, which copies members as they are "
                      "packed but for the custom properties"),

@@ -49,7 +49,14 @@ class Figures:
         if figure is None:
             return words, "–", "not measured"
         why = f": {target.reason}" if target.reason else ""
-        return words, figure, "met" if is_met else f"**missed**{why}"
+        return words, figure, "met" if is_met else f"**missed**{why}{self.floor(target)}"
+
+    def floor(self, target: Target | Limit) -> str:
+        """How far anybody could come who looks at every byte, where that was measured."""
+        if isinstance(target, Limit) or not target.fast.startswith("unlabel patch"):
+            return ""
+        quotients = [slow / floor for floor, slow in zip(self.all("floor", target.of), self.all(target.slow, target.of))]
+        return f"; of the floor it takes {statistics.median(quotients):.3g} ×" if quotients else ""
 
     def limit(self, target: Limit) -> tuple[str, str | None, bool]:
         # The whole command is meant, whatever the number of files.
