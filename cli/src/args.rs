@@ -270,6 +270,10 @@ pub(crate) struct Strip {
     #[arg(long, help_heading = "Report")]
     pub(crate) json: bool,
 
+    /// Say the SHA-256 digest of each result in the report, as `output_digest`; each is read once more for it
+    #[arg(long, help_heading = "Report")]
+    pub(crate) digest: bool,
+
     /// Record every outcome in this file as it happens, as JSON Lines
     ///
     /// The first line says what was asked for, the last is the summary. The file must not exist yet.
@@ -299,6 +303,13 @@ pub(crate) struct Strip {
 
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+impl Strip {
+    /// Whether what is told of a file is a row for programs.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.json || self.report.is_some() || self.resume.is_some()
+    }
 }
 
 /// Treat a file as a request document says.

@@ -105,6 +105,9 @@ pub(crate) fn jobs(wanted: Option<u16>, origins: &[Origin]) -> usize {
     }
 }
 
+/// What stands before the words why a file is left out for its length.
+pub(crate) const TOO_LARGE: &str = "size";
+
 /// Why a file is left out before it is opened, if it is longer than wanted.
 pub(crate) fn too_large(item: &Item, max_size: Option<u64>) -> Option<String> {
     let (Item::Path(path), Some(_)) = (item, max_size) else { return None };
@@ -117,5 +120,5 @@ pub(crate) fn too_large(item: &Item, max_size: Option<u64>) -> Option<String> {
 /// Why a file of `len` bytes is left out, if that is more than wanted.
 pub(crate) fn larger_than(len: u64, max_size: Option<u64>) -> Option<String> {
     let most = max_size.filter(|most| len > *most)?;
-    Some(format!("size: {len} bytes are more than the {most} of --max-size"))
+    Some(format!("{len} bytes are more than the {most} of --max-size"))
 }

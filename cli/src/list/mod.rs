@@ -87,13 +87,14 @@ enum Listed {
 
 fn list(item: &Item, remote: &Remote, max_size: Option<u64>) -> Result<Listed> {
     let limits = Limits::default();
-    if let Some(reason) = input::too_large(item, max_size) {
-        return Ok(Listed::Skipped(reason));
+    let skipped = |words: String| Listed::Skipped(format!("{}: {words}", input::TOO_LARGE));
+    if let Some(words) = input::too_large(item, max_size) {
+        return Ok(skipped(words));
     }
     let opened = remote.open(item, &limits)?;
     input::refuse_unfinished(item)?;
-    if let Some(reason) = input::larger_than(opened.source.len(), max_size) {
-        return Ok(Listed::Skipped(reason));
+    if let Some(words) = input::larger_than(opened.source.len(), max_size) {
+        return Ok(skipped(words));
     }
     unlabel_core::list(&opened.source, &limits).map(Listed::Labels)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Snapshot, Status as LabelStatus};
+use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Snapshot};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{File, Prepared, PutOptions, Receipt, Sink, Stdout};
+use unlabel_sinks::{Committed, File, Prepared, PutOptions, Receipt, Sink, Stdout};
 
 use super::destination::Target;
 use crate::args::{IfExists, Strip, Sync};
@@ -30,6 +30,7 @@ pub(super) struct Delivery {
     sync: Sync,
     delete_source: bool,
     if_exists: IfExists,
+    digest: Option<String>,
 }
 
 /// What happened at each destination.
@@ -60,7 +61,9 @@ impl Delivery {
         in_place: &File,
     ) -> unlabel_core::Result<Self> {
         let put = put_options(&cleaned, reader.as_deref())?.create_only(options.if_exists != IfExists::Overwrite);
+        let cleaned = if options.has_rows() { cleaned.digest_plan() } else { cleaned };
         let (report, payload) = cleaned.into_parts();
+        let digest = payload.as_ref().filter(|_| options.digest).map(Payload::digest).transpose()?;
         let source = payload.as_ref().filter(|_| options.delete_source).map(Payload::source);
         Ok(Self {
             item,
@@ -74,6 +77,7 @@ impl Delivery {
             sync: options.sync,
             delete_source: options.delete_source,
             if_exists: options.if_exists,
+            digest,
         })
     }
 
@@ -159,6 +163,8 @@ impl Delivery {
         let is_there =
             |(to, result): &&(PathBuf, unlabel_sinks::Result<Receipt>)| result.is_ok() && !to.as_os_str().is_empty();
         file.output = sent.iter().find(is_there).map(|(to, _)| to.clone());
+        file.committed = file.output.as_ref().map(|_| Committed::New);
+        file.digest = self.digest.filter(|_| file.output.is_some());
         let is_told =
             sent.len() > 1 || sent.iter().any(|(_, result)| !matches!(result, Ok(Receipt { etag: None, .. })));
         if is_told && !self.dry_run {
@@ -181,6 +187,7 @@ impl Delivery {
         if let Err(error) = removed {
             self.report.outcome = Outcome::Failed;
             self.report.reason = Some(format!("the source was delivered and not removed: {error}"));
+            self.report.error_code = Some("io");
         }
     }
 }
@@ -208,10 +215,8 @@ fn undelivered(report: &mut Report, error: &unlabel_sinks::Error, to: &str) {
     report.outcome = if advice.is_some() { Outcome::Refused } else { Outcome::Failed };
     let advice = advice.unwrap_or_default();
     report.reason = Some(format!("{}: {to}{error}{advice}", error.kind().name()));
-    report.bytes_out = report.bytes_in;
-    for label in report.labels.iter_mut().filter(|label| label.status == LabelStatus::Removed) {
-        label.status = LabelStatus::Refused;
-    }
+    report.error_code = Some(error.kind().name());
+    report.set_undelivered();
 }
 
 /// The uploads in flight. A file that finds no room waits, and with it the thread that read it, so that files are not

@@ -11,6 +11,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use unlabel_core::batch::{Sequence, Workers};
 use unlabel_core::{Cleaned, Engine, Error, ErrorKind, Inside, Label, Limits, Outcome, Report, Source};
@@ -298,6 +299,11 @@ impl Session<'_> {
     /// arrived.
     pub(crate) fn file(&self, job: Job, done: impl FnOnce(FileReport) + Send + 'static) {
         let path = job.item.shown();
+        let began = Instant::now();
+        let done = move |mut file: FileReport| {
+            file.elapsed = began.elapsed();
+            done(file);
+        };
         match self.treat(job) {
             Ok(Step::Done(report)) => done(*report),
             Ok(Step::Delivered(delivery, sent, far)) => self.shared.complete(delivery, sent, far, done),
@@ -311,8 +317,8 @@ impl Session<'_> {
 
     fn treat(&self, Job { item, targets }: Job) -> unlabel_core::Result<Step> {
         let targets = targets?;
-        if let Some(reason) = self.left_out(&item, &targets) {
-            return Ok(skipped(&item, 0, reason));
+        if let Some((code, words)) = self.left_out(&item, &targets) {
+            return Ok(skipped(&item, 0, code, &words));
         }
         let is_replaced = !self.options.dry_run && targets.iter().any(|target| matches!(target, Target::InPlace));
         let claim = match &item {
@@ -328,8 +334,8 @@ impl Session<'_> {
             input::refuse_unfinished(&item)?;
         }
         let len = opened.source.len();
-        if let Some(reason) = input::larger_than(len, self.options.selection.max_size) {
-            return Ok(skipped(&item, len, reason));
+        if let Some(words) = input::larger_than(len, self.options.selection.max_size) {
+            return Ok(skipped(&item, len, input::TOO_LARGE, &words));
         }
         let cleaned = match self.strip(opened.source) {
             Ok(cleaned) => cleaned,
@@ -342,12 +348,12 @@ impl Session<'_> {
     }
 
     /// Why a file need not even be opened, if so.
-    fn left_out(&self, item: &Item, targets: &[Target]) -> Option<String> {
+    fn left_out(&self, item: &Item, targets: &[Target]) -> Option<(&'static str, String)> {
         let is_there = |target: &Target| matches!(target, Target::File(path) if path.symlink_metadata().is_ok());
         if self.options.if_exists == IfExists::Skip && !targets.is_empty() && targets.iter().all(is_there) {
-            return Some("exists: its result is there already".to_owned());
+            return Some(("exists", "its result is there already".to_owned()));
         }
-        input::too_large(item, self.options.selection.max_size)
+        input::too_large(item, self.options.selection.max_size).map(|words| (input::TOO_LARGE, words))
     }
 
     /// Runs the engine. A panic in it is a defect of one format: it fails the file, not the batch.
@@ -379,7 +385,7 @@ fn deliver(mut delivery: Delivery, targets: Vec<Target>, claim: Option<Claim>) -
     Step::Delivered(Box::new(delivery), placed.into_iter().filter_map(done).collect(), far)
 }
 
-fn skipped(item: &Item, len: u64, reason: String) -> Step {
-    let report = Report { reason: Some(reason), ..Report::new(Outcome::Skipped, len) };
+fn skipped(item: &Item, len: u64, code: &'static str, words: &str) -> Step {
+    let report = Report::new(Outcome::Skipped, len).because(code, words);
     Step::Done(Box::new(FileReport::new(item.shown(), report)))
 }
