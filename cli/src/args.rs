@@ -23,14 +23,14 @@ pub(crate) const EXIT_STATUS: &str = "\
 0    every file is clean or stripped (list: could be read)
 1    some file is not: partial, refused, unsupported or failed
 2    the command line, a label or a label file is wrong; nothing was touched
-130  interrupted; the files in hand were finished";
+130  interrupted (SIGINT), 143 ended (SIGTERM); the files in hand were finished";
 
 /// How `pipe` ends.
 pub(crate) const EXIT_STATUS_OF_PIPE: &str = "\
 0    the requests ended, and each was answered, whatever the answer
 1    answers could not be written
 2    the command line is wrong
-130  interrupted; the requests in hand were answered";
+130  interrupted (SIGINT), 143 ended (SIGTERM); the requests in hand were answered";
 
 /// Examples of `pipe`.
 pub(crate) const PIPE_EXAMPLES: &str = r#"echo '{"id": 1, "path": "a.docx", "rules": ["@msip"], "to": "out/a.docx"}' | unlabel pipe
@@ -270,6 +270,10 @@ pub(crate) struct Strip {
     #[arg(long, help_heading = "Report")]
     pub(crate) json: bool,
 
+    /// Say the SHA-256 digest of each result in the report, as `output_digest`; each is read once more for it
+    #[arg(long, help_heading = "Report")]
+    pub(crate) digest: bool,
+
     /// Record every outcome in this file as it happens, as JSON Lines
     ///
     /// The first line says what was asked for, the last is the summary. The file must not exist yet.
@@ -299,6 +303,13 @@ pub(crate) struct Strip {
 
     #[command(flatten)]
     pub(crate) network: Network,
+}
+
+impl Strip {
+    /// Whether what is told of a file is a row for programs.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.json || self.report.is_some() || self.resume.is_some()
+    }
 }
 
 /// Treat a file as a request document says.
@@ -375,11 +386,22 @@ impl From<Form> for unlabel_sinks::UploadForm {
 pub(crate) enum IfExists {
     /// The file fails, and what is there stays
     Error,
-    /// The file is skipped, and what is there stays
+    /// What is there stays: the file is done where that is its very result, and fails where it is another one.
+    /// Results of other labels or settings are refused (see _job.json in the manual)
     Skip,
     /// The result takes its place, in one step
     #[default]
     Overwrite,
+}
+
+impl From<IfExists> for unlabel_sinks::IfExists {
+    fn from(choice: IfExists) -> Self {
+        match choice {
+            IfExists::Error => Self::Error,
+            IfExists::Skip => Self::Skip,
+            IfExists::Overwrite => Self::Overwrite,
+        }
+    }
 }
 
 /// What becomes of the freed bytes.

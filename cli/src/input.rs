@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unlabel_core::{Cleaned, Error, ErrorKind, Limits, Payload, Result, Source};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{File, FileLabels, PutOptions};
+use unlabel_sinks::{File, FileLabels, PutOptions, is_job_file};
 
 use crate::args::Selection;
 use crate::exit::UsageError;
@@ -16,9 +16,9 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Whether the path is a file of this program's own, as a killed process leaves behind: no input.
+/// Whether the path is a file of this program's own, as a killed process or a job leaves behind: no input.
 pub(crate) fn is_left_over(path: &Path) -> bool {
-    File::is_staged(path) || File::is_journal(path) || File::is_undo_record(path)
+    File::is_staged(path) || File::is_journal(path) || File::is_undo_record(path) || is_job_file(path)
 }
 
 /// Opens a file with the labels beside it, or reads standard input.
@@ -105,6 +105,9 @@ pub(crate) fn jobs(wanted: Option<u16>, origins: &[Origin]) -> usize {
     }
 }
 
+/// What stands before the words why a file is left out for its length.
+pub(crate) const TOO_LARGE: &str = "size";
+
 /// Why a file is left out before it is opened, if it is longer than wanted.
 pub(crate) fn too_large(item: &Item, max_size: Option<u64>) -> Option<String> {
     let (Item::Path(path), Some(_)) = (item, max_size) else { return None };
@@ -117,5 +120,5 @@ pub(crate) fn too_large(item: &Item, max_size: Option<u64>) -> Option<String> {
 /// Why a file of `len` bytes is left out, if that is more than wanted.
 pub(crate) fn larger_than(len: u64, max_size: Option<u64>) -> Option<String> {
     let most = max_size.filter(|most| len > *most)?;
-    Some(format!("size: {len} bytes are more than the {most} of --max-size"))
+    Some(format!("{len} bytes are more than the {most} of --max-size"))
 }

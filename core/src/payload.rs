@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Replacement, Segment};
+use crate::plan::{Plan, Replacement, Segment, hexadecimal};
 use crate::source::{PIECE, Source, View, map_own_file};
 
 /// A result longer than this that changes lengths is staged in a temporary file rather than in memory.
@@ -96,6 +96,18 @@ impl Payload {
                 Run::new(&segment, clipped)
             })
             .flat_map(move |mut run| std::iter::from_fn(move || run.next(&self.source)))
+    }
+
+    /// SHA-256 of the result, in hexadecimal digits. Reads all of it.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn digest(&self) -> Result<String> {
+        let mut digest = Sha256::new();
+        for chunk in self.chunks() {
+            digest.update(&chunk?);
+        }
+        Ok(hexadecimal(&digest.finalize()))
     }
 
     /// Writes the result to `out`.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -122,6 +123,22 @@ impl Segment<'_> {
     }
 }
 
+fn digest_fill(digest: &mut Sha256, byte: u8, len: u64) {
+    let piece = [byte; 1024];
+    let mut left = len;
+    while left > 0 {
+        let now = left.min(piece.len() as u64);
+        digest.update(piece.get(..now as usize).unwrap_or(&piece));
+        left -= now;
+    }
+}
+
+/// As lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 impl Plan {
     /// A plan of `edits` over `input_len` bytes. Edits are sorted here, empty ones are dropped, and cuts that touch become
     /// one, so that the way back has one insertion in their place.
@@ -197,6 +214,32 @@ impl Plan {
     pub fn touches(&self, range: &Range<u64>) -> bool {
         let first = self.edits.partition_point(|edit| edit.range.end <= range.start);
         self.edits.get(first).is_some_and(|edit| edit.range.start < range.end)
+    }
+
+    /// SHA-256 of the edits, in hexadecimal digits: the same for the same plan on every machine, and in every version that
+    /// plans the same. What is digested: the length of the input; then of each edit, in order, where its range starts and
+    /// ends, the length of what takes its place, and these bytes. Numbers are of 64 bits, the lowest byte first. The
+    /// input is not read.
+    ///
+    /// ```
+    /// use unlabel_core::{Edit, Plan};
+    /// let plan = Plan::new(vec![Edit::replace(2..4, &b"  "[..])], 9)?;
+    /// assert_eq!(plan.digest(), Plan::new(vec![Edit::fill(2..4, b' ')], 9)?.digest());
+    /// # Ok::<(), unlabel_core::Error>(())
+    /// ```
+    pub fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.input_len.to_le_bytes());
+        for Edit { range, with } in &self.edits {
+            for number in [range.start, range.end, with.len()] {
+                digest.update(number.to_le_bytes());
+            }
+            match with {
+                Replacement::Bytes(bytes) => digest.update(bytes),
+                Replacement::Fill { byte, len } => digest_fill(&mut digest, *byte, *len),
+            }
+        }
+        hexadecimal(&digest.finalize())
     }
 
     /// The runs of the result in order; together they are the whole result.

@@ -126,7 +126,7 @@ pub struct Left {
 
 /// What became of one file.
 ///
-/// As JSON: these fields; those that are empty are left out, but for `format` and `labels`.
+/// As JSON: these fields; those that are empty are left out, but for `format`, `labels` and `plan_digest`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The name of the format, where one was recognised.
@@ -136,8 +136,17 @@ pub struct Report {
     /// Why it is not clean or stripped, in plain words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The kind of what stood in the way, as one word: that of `reason`, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<&'static str>,
     /// The labels that rules name or match, in rule order, then file order.
     pub labels: Vec<LabelReport>,
+    /// How many sites of the chosen labels are gone from the result; 0 where there is none.
+    pub removed: u64,
+    /// How many of the labels that rules name by their very key are not in the file, or only with other values.
+    pub labels_missing: u64,
+    /// The digest of the plan, where it was asked for: see [`Cleaned::digest_plan`](crate::Cleaned::digest_plan).
+    pub plan_digest: Option<String>,
     /// What had to stay.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Left>,
@@ -176,7 +185,11 @@ impl Report {
             format: None,
             outcome,
             reason: None,
+            error_code: None,
             labels: Vec::new(),
+            removed: 0,
+            labels_missing: 0,
+            plan_digest: None,
             left: Vec::new(),
             copies: Vec::new(),
             followed: Vec::new(),
@@ -190,13 +203,27 @@ impl Report {
         }
     }
 
+    /// The same, with a reason: `code` is one word, and stands before the others, too.
+    #[must_use]
+    pub fn because(mut self, code: &'static str, words: impl std::fmt::Display) -> Self {
+        self.reason = Some(format!("{code}: {words}"));
+        self.error_code = Some(code);
+        self
+    }
+
+    /// Takes back what the report says of a result that did not arrive: nothing was removed for anybody to see.
+    pub fn set_undelivered(&mut self) {
+        self.bytes_out = self.bytes_in;
+        self.removed = 0;
+        for label in self.labels.iter_mut().filter(|label| label.status == Status::Removed) {
+            label.status = Status::Refused;
+        }
+    }
+
     /// The report of a file that `error` ended.
     pub fn of_error(error: &Error, bytes_in: u64) -> Self {
         let at = error.offset().map_or_else(String::new, |offset| format!(" (at byte {offset})"));
-        Self {
-            format: error.format(),
-            reason: Some(format!("{}: {}{at}", error.kind().name(), error.reason())),
-            ..Self::new(Outcome::from(error), bytes_in)
-        }
+        let report = Self { format: error.format(), ..Self::new(Outcome::from(error), bytes_in) };
+        report.because(error.kind().name(), format_args!("{}{at}", error.reason()))
     }
 }

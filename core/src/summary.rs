@@ -5,25 +5,38 @@ use crate::scan::Hit;
 use crate::selector::{Choice, Rule, Selector};
 use crate::survey::{Barrier, Findings, Kind, Site};
 
-/// The labels that the rules name or match, and the addresses of standard fields that a bare key does not reach.
+/// What the rules came to in one file.
+pub(crate) struct Labels {
+    /// Those that the rules name or match.
+    pub(crate) reports: Vec<LabelReport>,
+    /// How many rules name a key that is not there, or only with other values.
+    pub(crate) missing: u64,
+    /// The addresses of standard fields that a bare key does not reach.
+    pub(crate) hints: Vec<String>,
+}
+
+/// The labels that the rules name or match.
 pub(crate) fn label_reports(
     selector: &Selector,
     findings: &Findings,
     left: &[(usize, Barrier)],
     residue: &[Hit],
-) -> (Vec<LabelReport>, Vec<String>) {
+) -> Labels {
     let mut summary = Summary { selector, findings, left, residue, reported: vec![false; findings.sites.len()] };
-    let mut labels = Vec::new();
-    let mut addresses = Vec::new();
+    let mut labels = Labels { reports: Vec::new(), missing: 0, hints: Vec::new() };
     for (index, rule) in selector.rules().iter().enumerate() {
-        let found = summary.of_rule(index, rule);
+        let mut found = summary.of_rule(index, rule);
         if found.is_empty() && summary.is_unmatched(rule) {
-            labels.push(absent(rule));
-            addresses.extend(summary.hints(rule));
+            found.push(absent(rule));
+            labels.hints.extend(summary.hints(rule));
         }
-        labels.extend(found);
+        let is_missing = |label: &LabelReport| matches!(label.status, Status::Absent | Status::ValueMismatch);
+        if rule.exact().is_some() && !found.is_empty() && found.iter().all(is_missing) {
+            labels.missing += 1;
+        }
+        labels.reports.extend(found);
     }
-    (labels, addresses)
+    labels
 }
 
 struct Summary<'s> {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use unlabel_core::{Engine, EngineBuilder, Label, Layout, Outcome, Proof, Report};
+use unlabel_core::{Cleaned, Engine, EngineBuilder, Label, Layout, Outcome, Proof, Report};
 use unlabel_sinks::{Envelope, PutOptions, SendBack, StoredObject};
 
 use crate::answer::{Answer, Answered};
@@ -256,7 +256,7 @@ async fn strip(State(app): State<Arc<App>>, request: Request) -> Result<Response
     let engine = document.engine(&app)?;
     let content = upload.as_ref().map(|upload| upload.content.clone());
     let Opened { source, reader, name } = files::open(&app, upload, object.as_ref()).await?;
-    let cleaned = app.work(source, move |source| engine.strip(source)).await??;
+    let cleaned = app.work(source, move |source| engine.strip(source).map(Cleaned::digest_plan)).await??;
     let report = cleaned.report();
     app.metrics.file(report);
     let told = serde_json::to_value(report).map_err(|error| Answer::broken("tell the report", &error))?;

@@ -147,12 +147,14 @@ impl fmt::Display for Run {
     }
 }
 
-/// Replaces the digits of `in 12 ms` and `"elapsed_ms":12`.
+/// Replaces the digits of `in 12 ms`, `"elapsed_ms":12` and `"elapsed_us":12`.
 fn mask_times(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(start) =
-        ["written in ", "\"elapsed_ms\":"].iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min()
+    while let Some(start) = ["written in ", "\"elapsed_ms\":", "\"elapsed_us\":"]
+        .iter()
+        .filter_map(|mark| Some(rest.find(mark)? + mark.len()))
+        .min()
     {
         out.push_str(&rest[..start]);
         out.push_str("[n]");

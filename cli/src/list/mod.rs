@@ -51,12 +51,10 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
         .map_err(|error| UsageError::new(error.to_string()))?;
 
     let _ = printer.finish(options);
-    Ok(match &printer.totals {
-        _ if stop.is_interrupted() => Status::Interrupted,
-        totals if totals.unsupported + totals.failed > 0 => Status::SomeFailed,
-        // A reader that went away has seen what it wanted.
-        _ => Status::Success,
-    })
+    let totals = &printer.totals;
+    // A reader that went away has seen what it wanted.
+    let status = if totals.unsupported + totals.failed > 0 { Status::SomeFailed } else { Status::Success };
+    Ok(stop.status().unwrap_or(status))
 }
 
 /// The listing of one file for programs, as the answer to the request `id`.
@@ -87,13 +85,14 @@ enum Listed {
 
 fn list(item: &Item, remote: &Remote, max_size: Option<u64>) -> Result<Listed> {
     let limits = Limits::default();
-    if let Some(reason) = input::too_large(item, max_size) {
-        return Ok(Listed::Skipped(reason));
+    let skipped = |words: String| Listed::Skipped(format!("{}: {words}", input::TOO_LARGE));
+    if let Some(words) = input::too_large(item, max_size) {
+        return Ok(skipped(words));
     }
     let opened = remote.open(item, &limits)?;
     input::refuse_unfinished(item)?;
-    if let Some(reason) = input::larger_than(opened.source.len(), max_size) {
-        return Ok(Listed::Skipped(reason));
+    if let Some(words) = input::larger_than(opened.source.len(), max_size) {
+        return Ok(skipped(words));
     }
     unlabel_core::list(&opened.source, &limits).map(Listed::Labels)
 }

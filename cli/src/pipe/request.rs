@@ -125,6 +125,7 @@ impl Wire {
             if_exists: choice("if_exists", self.if_exists)?,
             layout: choice("layout", self.layout)?,
             proof: choice("proof", self.proof)?,
+            json: true,
             ..Strip::default()
         };
         options.selection.max_size = self.max_size;

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use unlabel_core::{Outcome, Report};
+use unlabel_sinks::Committed;
 
 use super::{Delivered, FileReport, Totals, milliseconds};
 
@@ -45,6 +46,11 @@ struct FileLine<'r> {
     output_bytes: Option<&'r str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deliveries: Vec<DeliveryField<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_digest: Option<&'r str>,
+    elapsed_us: u64,
     #[serde(skip_serializing_if = "is_false")]
     dry_run: bool,
 }
@@ -138,6 +144,9 @@ pub(crate) fn file(file: &FileReport, dry_run: bool, id: Option<&serde_json::Val
         output: output.as_ref().map(|output| output.text.as_str()),
         output_bytes: output.as_ref().and_then(|output| output.bytes.as_deref()),
         deliveries: file.deliveries.iter().map(DeliveryField::new).collect(),
+        committed: file.committed.map(Committed::name),
+        output_digest: file.digest.as_deref(),
+        elapsed_us: u64::try_from(file.elapsed.as_micros()).unwrap_or(u64::MAX),
         dry_run,
     })
 }
@@ -168,15 +177,15 @@ mod tests {
 
     #[test]
     fn the_names_of_the_contract_are_there() {
-        let mut report = unlabel_core::Report::new(Outcome::Refused, 7);
-        report.reason = Some("signed: all of it".into());
+        let report = unlabel_core::Report::new(Outcome::Refused, 7).because("signed", "all of it");
         let report = FileReport { output: Some("b".into()), ..FileReport::new("a\n.docx".into(), report) };
         let line = file(&report, false, None).unwrap();
         assert_eq!(
             line,
             concat!(
                 r#"{"type":"file","path":"a\n.docx","format":null,"outcome":"refused","reason":"signed: all of it","#,
-                r#""labels":[],"bytes_in":7,"bytes_out":7,"proof":"structural","residue":0,"bytes_written":0,"output":"b"}"#,
+                r#""error_code":"signed","labels":[],"removed":0,"labels_missing":0,"plan_digest":null,"bytes_in":7,"#,
+                r#""bytes_out":7,"proof":"structural","residue":0,"bytes_written":0,"output":"b","elapsed_us":0}"#,
                 "\n"
             )
         );

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use unlabel_core::{Outcome, Report};
-use unlabel_sinks::Receipt;
+use unlabel_sinks::{Committed, Receipt};
 
 use crate::text::Paint;
 
@@ -29,12 +29,27 @@ pub(crate) struct FileReport {
     pub(crate) output: Option<PathBuf>,
     /// What happened at each destination, where that is more than one, or more than writing a file.
     pub(crate) deliveries: Vec<Delivered>,
+    /// Whether the result was made now, if there is one.
+    pub(crate) committed: Option<Committed>,
+    /// The digest of the result, where it was asked for.
+    pub(crate) digest: Option<String>,
+    /// From when the file was begun to when all was done.
+    pub(crate) elapsed: Duration,
 }
 
 impl FileReport {
     /// The report on a file that is delivered nowhere.
     pub(crate) fn new(path: PathBuf, report: Report) -> Self {
-        Self { path, report, bytes_written: 0, output: None, deliveries: Vec::new() }
+        Self {
+            path,
+            report,
+            bytes_written: 0,
+            output: None,
+            deliveries: Vec::new(),
+            committed: None,
+            digest: None,
+            elapsed: Duration::ZERO,
+        }
     }
 }
 

@@ -225,8 +225,8 @@ impl Batch {
             }
         };
         if let Some(len) = self.too_large(&entry.path) {
-            let mut report = Report::new(Outcome::Skipped, len);
-            report.reason = Some(format!("size: {len} bytes are more than the {} wanted", self.max_size.unwrap_or(0)));
+            let words = format!("{len} bytes are more than the {} wanted", self.max_size.unwrap_or(0));
+            let report = Report::new(Outcome::Skipped, len).because("size", words);
             return Treated { entry, result: Ok(Cleaned::left_out(report)), bytes_in: len };
         }
         let source = match Source::open(&entry.path) {

@@ -3,6 +3,7 @@
 mod attached;
 mod builder;
 mod followers;
+mod job;
 mod residue;
 
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use self::attached::Attached;
 pub use self::builder::EngineBuilder;
 use self::followers::followed;
+pub use self::job::Job;
 use self::residue::{copy_of, is_copy, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};
@@ -22,7 +24,7 @@ use crate::report::{Left, Outcome, Report};
 use crate::scan::{Hit, Proof};
 use crate::selector::Selector;
 use crate::source::Source;
-use crate::summary::label_reports;
+use crate::summary::{Labels, label_reports};
 use crate::survey::{Barrier, Findings, Guard, Removal, Scope, Site, Survey};
 use crate::verify::verify;
 
@@ -112,6 +114,14 @@ impl Cleaned {
         &self.detached
     }
 
+    /// Has the report say the digest of the plan ([`Plan::digest`]), where there is one. Not done unasked: a report
+    /// that nobody compares can do without.
+    #[must_use]
+    pub fn digest_plan(mut self) -> Self {
+        self.report.plan_digest = self.payload.as_ref().map(|payload| payload.plan().digest());
+        self
+    }
+
     /// Report and payload.
     pub fn into_parts(self) -> (Report, Option<Payload>) {
         (self.report, self.payload)
@@ -176,15 +186,18 @@ impl Engine {
         left.splice(0..0, blocked);
         left.sort_by_key(|(site, _)| *site);
         let is_left = |site: &usize| left.binary_search_by_key(site, |(site, _)| *site).is_ok();
-        let is_all_left = chosen.iter().all(is_left) && attached.detached.is_empty();
+        let gone = chosen.iter().filter(|site| !is_left(site)).count() + attached.detached.len();
+        report.removed = gone as u64;
         report.notes = notes;
         report.followed = followed(findings, &removable, &chosen, &left);
         left.extend(attached.left);
-        report.outcome = if is_all_left { Outcome::Refused } else { Outcome::Stripped };
+        report.outcome = if gone == 0 { Outcome::Refused } else { Outcome::Stripped };
         if report.outcome == Outcome::Stripped && !(left.is_empty() && hidden.is_none() && residue.is_empty()) {
             report.outcome = Outcome::Partial;
         }
-        report.reason = left.first().map(|(_, barrier)| barrier).or(hidden).map(ToString::to_string);
+        let barrier = left.first().map(|(_, barrier)| barrier).or(hidden);
+        report.reason = barrier.map(ToString::to_string);
+        report.error_code = barrier.map(|barrier| barrier.kind.name());
         report.overrode_signature = self.allow_signed && overrides(findings, &removable);
         self.describe(&mut report, &findings.with_attached(payload.source().attached()), &left, &residue, &copies);
         Ok(self.deliver(report, payload, attached.detached))
@@ -207,7 +220,9 @@ impl Engine {
             (Some(_), true) => Outcome::Refused,
             (Some(_), false) => Outcome::Partial,
         };
-        report.reason = barrier.map(|barrier| barrier.to_string());
+        report.reason = barrier.as_ref().map(ToString::to_string);
+        report.error_code = barrier.map(|barrier| barrier.kind.name());
+        report.removed = attached.detached.len() as u64;
         self.describe(&mut report, &findings.with_attached(source.attached()), &left, &[], &[]);
         let identity = Plan::identity(source.len());
         self.deliver(report, Payload::new(source, identity), attached.detached)
@@ -221,6 +236,7 @@ impl Engine {
             _ => false,
         };
         if !delivers {
+            report.removed = 0;
             return Cleaned { report, payload: None, detached: Vec::new() };
         }
         report.bytes_out = payload.len();
@@ -304,7 +320,8 @@ impl Engine {
         residue: &[Hit],
         copies: &[Hit],
     ) {
-        (report.labels, report.hints) = label_reports(&self.selector, findings, left, residue);
+        let Labels { reports, missing, hints } = label_reports(&self.selector, findings, left, residue);
+        (report.labels, report.labels_missing, report.hints) = (reports, missing, hints);
         let left = left.iter().filter_map(|(index, barrier)| Some((findings.sites.get(*index)?, barrier)));
         report.left = left
             .map(|(site, barrier)| Left {
@@ -321,6 +338,7 @@ impl Engine {
         report.copies = first.map(|hit| copy_of(hit, "which is not this label")).collect();
         report.residue = residue.len();
         if let Some(hit) = residue.first() {
+            report.error_code.get_or_insert("residue");
             report.reason.get_or_insert_with(|| format!("residue: {} is still in {}", hit.label, hit.place));
         }
     }

@@ -164,6 +164,24 @@ fn barriers_refuse_or_make_the_result_partial() {
 }
 
 #[test]
+fn a_row_of_a_table_counts_what_went_and_what_was_not_there() {
+    let row = |builder: EngineBuilder, text| {
+        let report = strip(builder, text).digest_plan().into_parts().0;
+        (report.removed, report.labels_missing, report.error_code, report.plan_digest.is_some())
+    };
+    let wanted = || Engine::builder().label("one").label("two=2").label("three").label("four*");
+    assert_eq!(row(wanted(), "one=1\none=7\ntwo=3\n"), (2, 2, None, true));
+    assert_eq!(row(wanted(), "two=2\ntwo=3\nfour4=4\n"), (2, 2, None, true), "one item of a list is the label");
+    assert_eq!(row(wanted(), "five=5\n"), (0, 3, None, true), "a pattern that matches nothing misses no label");
+    assert_eq!(row(wanted(), "one=1\np:three=3\n"), (0, 1, Some("protected"), false), "nothing is handed out");
+    assert_eq!(row(wanted().allow_partial(true), "one=1\np:three=3\n"), (1, 1, Some("protected"), true));
+    assert_eq!(row(wanted(), "s:one=1\n"), (0, 2, Some("signed"), false));
+    assert_eq!(row(wanted(), "%hidden\nfive=1\n"), (0, 3, Some("encrypted"), false));
+    assert_eq!(row(wanted().allow_partial(true), "one=a value\n# a value\n"), (1, 2, Some("residue"), true));
+    assert!(strip(wanted(), "one=1\n").report().plan_digest.is_none(), "not unasked");
+}
+
+#[test]
 fn labels_beside_the_bytes_are_chosen_with_those_in_them() {
     let beside = |key: &str, value: &str| Site {
         key: key.into(),
@@ -179,12 +197,12 @@ fn labels_beside_the_bytes_are_chosen_with_those_in_them() {
     };
     let both = strip_with("one=1\ntwo=2\n", vec![beside("Zero", "0"), beside("ONE", "1")]);
     assert_eq!((both.report().outcome, both.detached()), (Outcome::Stripped, &[1][..]));
-    assert_eq!(both.report().labels[0].sites.len(), 2);
+    assert_eq!((both.report().labels[0].sites.len(), both.report().removed), (2, 2));
     assert!(!both.payload().unwrap().is_identity());
 
     let beside_only = strip_with("two=2\n", vec![beside("one", "1")]);
     assert_eq!((beside_only.report().outcome, beside_only.detached()), (Outcome::Stripped, &[0][..]));
-    assert!(beside_only.payload().unwrap().is_identity());
+    assert!(beside_only.payload().unwrap().is_identity() && beside_only.report().removed == 1);
     let none = strip_with("two=2\n", vec![beside("zero", "1")]);
     assert_eq!((none.report().outcome, none.detached()), (Outcome::Clean, &[][..]));
 
