@@ -3,7 +3,7 @@
 mod remote;
 
 use std::fs::{File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -367,12 +367,14 @@ impl AsRef<[u8]> for Source {
 }
 
 fn read_whole(file: &mut File, len: u64) -> Result<Bytes> {
-    let mut bytes = Vec::with_capacity(len as usize + 1);
-    file.take(len + 1).read_to_end(&mut bytes).map_err(|error| Error::io("cannot read", error))?;
-    if bytes.len() as u64 != len {
-        return Err(Error::new(ErrorKind::Changed, "the file changed while it was being read"));
+    let mut bytes = vec![0; len as usize];
+    // One call for all of it, where reading to the end would take some that grow.
+    let ends = file.read_exact(&mut bytes).and_then(|()| file.read(&mut [0]));
+    match ends {
+        Ok(0) => Ok(bytes.into()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(Error::io("cannot read", error)),
+        _ => Err(Error::new(ErrorKind::Changed, "the file changed while it was being read")),
     }
-    Ok(bytes.into())
 }
 
 /// A contiguous result: patched in place, mapped, or the input itself.

@@ -313,7 +313,9 @@ impl File {
         let (Some(path), Some(original)) = (source.path(), source.file()) else {
             return Err(Error::new(ErrorKind::Unsupported, "the input is not a file that could be replaced"));
         };
-        let target = recover::followed(path).map_err(|error| Error::io("cannot resolve its path", error))?;
+        let target = recover::followed(path)
+            .and_then(std::path::absolute)
+            .map_err(|error| Error::io("cannot resolve its path", error))?;
         match self.write {
             _ if payload.is_identity() => {}
             Write::Patch => patch::refuse_other_lengths(payload)?,

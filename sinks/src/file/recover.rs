@@ -79,7 +79,7 @@ pub fn is_unfinished(path: impl AsRef<Path>) -> Result<bool> {
 ///
 /// Links above it are the system's to follow: to resolve all of a path takes a call for each of its names.
 pub(super) fn followed(path: &Path) -> io::Result<PathBuf> {
-    if fs::symlink_metadata(path)?.is_symlink() { fs::canonicalize(path) } else { std::path::absolute(path) }
+    if fs::symlink_metadata(path)?.is_symlink() { fs::canonicalize(path) } else { Ok(path.to_owned()) }
 }
 
 fn is_there(path: &Path) -> Result<bool> {
