@@ -103,7 +103,7 @@ impl Snapshot {
         self.compare(file.metadata())
     }
 
-    fn compare(&self, now: std::io::Result<Metadata>) -> Result<()> {
+    fn compare(&self, now: io::Result<Metadata>) -> Result<()> {
         let now = now.map_err(|error| Error::io("cannot read its attributes", error).for_path(&self.path))?;
         if Identity::of(&now) != self.identity {
             let error = Error::new(ErrorKind::Changed, "the file changed while it was being treated");
@@ -205,7 +205,7 @@ impl Source {
         let mut file = File::open(path).map_err(|error| Error::io("cannot open", error))?;
         let metadata = file.metadata().map_err(|error| Error::io("cannot read its attributes", error))?;
         if metadata.is_dir() {
-            return Err(Error::io("cannot read", std::io::ErrorKind::IsADirectory.into()));
+            return Err(Error::io("cannot read", io::ErrorKind::IsADirectory.into()));
         }
         if !metadata.is_file() {
             return Self::read_from(file, &Limits::default());
@@ -424,7 +424,7 @@ impl Deref for View {
 
 /// Gives the advice for a map of `len` bytes. Only speed depends on it, so that it does not matter whether it is taken.
 #[cfg(unix)]
-fn advise_strides(len: usize, advise: impl FnOnce(memmap2::Advice) -> std::io::Result<()>) {
+fn advise_strides(len: usize, advise: impl FnOnce(memmap2::Advice) -> io::Result<()>) {
     if len >= STRIDES_FROM {
         let _ = advise(memmap2::Advice::Random);
     }
@@ -434,7 +434,7 @@ fn advise_strides(len: usize, advise: impl FnOnce(memmap2::Advice) -> std::io::R
 fn read_at(file: &File, range: Range<u64>) -> Result<Bytes> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     read_exact_at(file, &mut bytes, range.start).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
+        io::ErrorKind::UnexpectedEof => {
             Error::new(ErrorKind::Changed, "the file was cut off while it was being treated").at(range.start)
         }
         _ => Error::io("cannot read", error).at(range.start),
@@ -443,13 +443,13 @@ fn read_at(file: &File, range: Range<u64>) -> Result<Bytes> {
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
 }
 
 #[cfg(not(unix))]
-fn read_exact_at(mut file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
-    use std::io::{Seek, SeekFrom};
+fn read_exact_at(mut file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    use io::{Seek, SeekFrom};
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(buffer)
 }
