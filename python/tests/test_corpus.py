@@ -61,7 +61,11 @@ def test_documents_say_what_they_said(corpus: Path, tmp_path: Path) -> None:
     for row in unlabel.strip_files(files, tmp_path, root=corpus, all=True, sync="none"):
         if row["outcome"] != "stripped":
             continue
-        was, now = python_docx.Document(row["path"]), python_docx.Document(row["output"])
+        try:
+            was = python_docx.Document(row["path"])
+        except (KeyError, ValueError):
+            continue  # One that this reader cannot open, labels or not.
+        now = python_docx.Document(row["output"])
         assert [paragraph.text for paragraph in now.paragraphs] == [paragraph.text for paragraph in was.paragraphs]
         assert row["removed"] > 0 and row["bytes_in"] == row["bytes_out"]
         compared += 1

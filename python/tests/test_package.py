@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import unlabel
-from conftest import ROOT
+from made import ROOT
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +24,8 @@ def test_the_stub_is_what_the_module_has() -> None:
 
 
 def test_types_hold(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code", "import-untyped"]
+    command += ["--cache-dir", str(tmp_path)]
     done = run(*command, "--python-version", "3.10", str(Path(unlabel.__file__).parent))
     assert done.returncode == 0, done.stdout
     (tmp_path / "use.py").write_text(

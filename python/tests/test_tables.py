@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import unlabel
-from conftest import docx, files, properties
+from made import docx, files, properties
 from core.test_files import VARYING, fixed
 
 
@@ -138,7 +139,7 @@ def test_what_is_done_is_left_out_by_a_join(tree: Path, tmp_path: Path) -> None:
     manifest = pa.table({"path": files(tree)})
     call = partial(unlabel.strip_batch, labels=["id"], root=str(tree), output=str(tmp_path / "out"))
     done = call(manifest.slice(0, 30))
-    done = done.filter(pa.compute.not_equal(done["outcome"], "failed"))
+    done = done.filter(pc.not_equal(done["outcome"], "failed"))
     rest = manifest.join(done.select(["path"]), "path", join_type="left anti")
     assert rest.num_rows == 12
     assert not {*call(rest)["path"].to_pylist()} & {*done["path"].to_pylist()}

@@ -1,6 +1,8 @@
 from os import PathLike
 from typing import Any, final
 
+__all__ = ["Edit", "Engine", "Job", "__version__", "list_labels"]
+
 __version__: str
 
 @final

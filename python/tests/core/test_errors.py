@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 import unlabel
-from conftest import docx
+from made import docx
 
 
 def caught(call) -> unlabel.UnlabelError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import unlabel
-from conftest import docx, files, properties, words
+from made import docx, files, properties, words
 
 VARYING = ("committed", "elapsed_us", "worker")
 

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 import unlabel
-from conftest import ROOT, docx, properties, words
+from made import ROOT, docx, properties, words
 
 
 def test_a_label_goes_and_the_rest_stays() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import unlabel
-from conftest import docx, files, properties
+from made import docx, files, properties
 
 
 def test_other_threads_go_on(tmp_path: Path) -> None:
