@@ -161,7 +161,7 @@ impl Job {
     fn try_treat(&self, engine: &Engine, path: &Path, delivery: Delivery) -> Result<Treated> {
         let place = self.places.find(path)?;
         let name = match self.output {
-            Output::Directory(_) | Output::Objects(_) | Output::Http { .. } => name(&place, self.root.as_ref())?,
+            Output::Directory(_) | Output::Far { .. } => name(&place, self.root.as_ref())?,
             Output::InPlace(_) | Output::File(_) => PathBuf::new(),
         };
         self.set_right(&place)?;

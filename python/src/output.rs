@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use futures_executor::block_on;
 use unlabel_core::{Outcome, Payload};
-use unlabel_sinks::remote::Objects;
 use unlabel_sinks::{
     Committed, ErrorKind, File, HttpUpload, HttpUploadConfig, IfExists, Location, Prepared, PutOptions, Sink,
-    UploadForm, Write, commit,
+    StoredObject, UploadForm, Write, commit,
 };
 
 use crate::failure::{Failure, Result};
 use crate::network::{Settings, runtime};
-use crate::place::{Place, without_query};
+use crate::place::{Place, store_of, without_query};
 
 /// Where results go.
 #[derive(Debug)]
@@ -25,10 +24,8 @@ pub(crate) enum Output {
     File(PathBuf),
     /// Results by their names.
     Directory(PathBuf),
-    /// Results by their names, or one exact object.
-    Objects(Objects),
-    /// A request that puts each result, at the URL or below it.
-    Http { sink: Arc<HttpUpload>, url: String },
+    /// Across a network: by their names where the URL ends in a slash, and exactly there where it does not.
+    Far { sink: Arc<dyn Sink>, url: String },
 }
 
 /// How results are made visible and lasting.
@@ -69,31 +66,36 @@ pub(crate) struct Parcel<'p> {
 impl Output {
     /// The output that a path or URL names: exactly it, or what is below it.
     pub(crate) fn new(text: &Path, is_exact: bool, settings: &Settings) -> Result<Self> {
-        let location = match text.to_str() {
-            Some(text) => settings.location(text)?,
-            None => Location::Path(text.to_owned()),
+        let Some(url) = text.to_str().filter(|text| Location::is_url(text)) else {
+            return Ok(Self::local(text.to_owned(), is_exact));
         };
-        match location {
-            Location::Path(path) if is_exact => Ok(Self::File(path)),
-            Location::Path(path) => Ok(Self::Directory(path)),
-            Location::Store(mut object) => {
-                let key = object.key.take().unwrap_or_default();
-                let is_prefix = key.is_empty() || key.ends_with('/');
-                if is_exact && is_prefix {
-                    return Err(Failure::usage("the URL names no object: its key is empty or ends in a slash"));
-                }
-                let _guard = runtime()?.enter();
-                let below = if is_prefix { key } else { format!("{key}/") };
-                object.key = match (is_exact, below) {
-                    (true, below) => Some(below.trim_end_matches('/').to_owned()),
-                    (false, below) => (!below.is_empty()).then_some(below),
-                };
-                let objects = object.objects(&settings.transfer())?;
-                Ok(Self::Objects(if is_exact { objects } else { objects.as_prefix() }))
-            }
+        match settings.location(url)? {
+            Location::Path(path) => Ok(Self::local(path, is_exact)),
+            Location::Store(object) => Self::store(url, *object, is_exact, settings),
             Location::Http(config) => Self::http(config, is_exact, settings),
             _ => Err(Failure::usage("this is no place for results")),
         }
+    }
+
+    fn local(path: PathBuf, is_exact: bool) -> Self {
+        if is_exact { Self::File(path) } else { Self::Directory(path) }
+    }
+
+    fn store(url: &str, mut object: StoredObject, is_exact: bool, settings: &Settings) -> Result<Self> {
+        let mut key = object.key.take().unwrap_or_default();
+        let is_prefix = key.is_empty() || key.ends_with('/');
+        if is_exact && is_prefix {
+            return Err(Failure::usage("the URL names no object: its key is empty or ends in a slash"));
+        }
+        if !is_exact && !is_prefix {
+            key.push('/');
+        }
+        // As it was named, not as the store calls itself: that may depend on whether somebody has entered it yet.
+        let url = format!("{}/{key}", store_of(url));
+        object.key = (!key.is_empty()).then_some(key);
+        let _guard = runtime()?.enter();
+        let objects = object.objects(&settings.transfer())?;
+        Ok(Self::Far { sink: Arc::new(if is_exact { objects } else { objects.as_prefix() }), url })
     }
 
     fn http(config: HttpUploadConfig, is_exact: bool, settings: &Settings) -> Result<Self> {
@@ -103,7 +105,7 @@ impl Output {
         }
         let url = without_query(&config.url);
         let _guard = runtime()?.enter();
-        Ok(Self::Http { sink: Arc::new(HttpUpload::new(config, settings.transfer())?), url })
+        Ok(Self::Far { sink: Arc::new(HttpUpload::new(config, settings.transfer())?), url })
     }
 
     /// Brings a result where it goes by this name, or makes that ready.
@@ -116,12 +118,7 @@ impl Output {
                 let path = root.join(name);
                 near(&File::at(&path), &path, parcel, delivery)
             }
-            Self::Objects(objects) => {
-                let name = text(name)?;
-                let location = objects.store().location(&objects.key(name)?);
-                far(objects, name, parcel, delivery, location)
-            }
-            Self::Http { sink, url } => {
+            Self::Far { sink, url } => {
                 let name = text(name)?;
                 let location = if url.ends_with('/') { format!("{url}{name}") } else { url.clone() };
                 far(sink.as_ref(), name, parcel, delivery, location)
@@ -137,8 +134,8 @@ fn in_place(parcel: &Parcel<'_>, write: Write, delivery: Delivery) -> Result<Del
     let delivery = Delivery { if_exists: IfExists::Overwrite, ..delivery };
     match (parcel.place, parcel.version) {
         (Place::Path(path), _) => near(&File::in_place().writing(write), path, parcel, delivery),
-        (Place::Object { objects, key, .. }, Some(version)) => {
-            let location = objects.store().location(key);
+        (Place::Object { objects, store, key }, Some(version)) => {
+            let location = format!("{store}/{key}");
             let parcel = Parcel { options: parcel.options.clone().if_match(version), ..*parcel };
             far(&objects.object(key), "", &parcel, delivery, location)
         }
@@ -180,10 +177,10 @@ pub(crate) fn name(place: &Place, root: Option<&Place>) -> Result<PathBuf> {
         (Place::Path(path), None) => Some(path.strip_prefix("/").unwrap_or(path).to_owned()),
         (Place::Path(path), Some(Place::Path(root))) => below(path, root)?,
         (Place::Object { key, .. }, None) => Some(PathBuf::from(key)),
-        (Place::Object { bucket, key, .. }, Some(Place::Object { bucket: root_bucket, key: root_key, .. })) => {
+        (Place::Object { store, key, .. }, Some(Place::Object { store: root_store, key: root_key, .. })) => {
             let root_key = root_key.trim_end_matches('/');
             let rest = if root_key.is_empty() { Some(key.as_str()) } else { key.strip_prefix(root_key) };
-            let is_below = |rest: &&str| bucket == root_bucket && (root_key.is_empty() || rest.starts_with('/'));
+            let is_below = |rest: &&str| store == root_store && (root_key.is_empty() || rest.starts_with('/'));
             rest.filter(is_below).map(|rest| PathBuf::from(rest.strip_prefix('/').unwrap_or(rest)))
         }
         (Place::Http(config), None) => Some(PathBuf::from(config.url.path().trim_start_matches('/'))),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use unlabel_core::{Cleaned, Limits, Payload, Source};
 use unlabel_sinks::remote::{ObjectReader, Objects};
-use unlabel_sinks::{FileLabels, HttpUploadConfig, Location, PutOptions, StoreConfig, StoredObject, SwiftPlace};
+use unlabel_sinks::{FileLabels, HttpUploadConfig, Location, PutOptions, StoreConfig, StoredObject};
 
 use crate::failure::{Failure, Result};
 use crate::network::{Settings, runtime};
@@ -21,7 +21,7 @@ pub(crate) struct Places {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Path(PathBuf),
-    Object { objects: Arc<Objects>, bucket: String, key: String },
+    Object { objects: Arc<Objects>, store: String, key: String },
     Http(Box<HttpUploadConfig>),
 }
 
@@ -47,8 +47,8 @@ impl Places {
             Location::Http(config) => Ok(Place::Http(Box::new(config))),
             Location::Store(object) => {
                 let StoredObject { store, key } = *object;
-                let bucket = bucket(&store);
-                Ok(Place::Object { objects: self.objects(store)?, bucket, key: key.unwrap_or_default() })
+                let objects = self.objects(store)?;
+                Ok(Place::Object { objects, store: store_of(text), key: key.unwrap_or_default() })
             }
             _ => Err(Failure::usage("this is no place of files")),
         }
@@ -140,15 +140,8 @@ fn labels(source: &Source) -> unlabel_sinks::Result<FileLabels> {
     source.file().map_or_else(|| Ok(FileLabels::default()), FileLabels::of)
 }
 
-/// What tells one bucket or container from another, whatever else is said of it.
-fn bucket(store: &StoreConfig) -> String {
-    let name = match store {
-        StoreConfig::S3(config) => &config.bucket,
-        StoreConfig::Oss(config) | StoreConfig::Cos(config) => &config.bucket,
-        StoreConfig::Swift(config) => match &config.place {
-            SwiftPlace::Named(name) => name,
-            SwiftPlace::Container(url) | SwiftPlace::Object(url) => url.as_str(),
-        },
-    };
-    format!("{}://{name}", store.kind())
+/// The store that a URL names, without key and settings: `s3://BUCKET`.
+pub(crate) fn store_of(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    format!("{}://{}", scheme.to_ascii_lowercase(), rest.split(['/', '?']).next().unwrap_or_default())
 }
