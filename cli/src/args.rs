@@ -23,14 +23,14 @@ pub(crate) const EXIT_STATUS: &str = "\
 0    every file is clean or stripped (list: could be read)
 1    some file is not: partial, refused, unsupported or failed
 2    the command line, a label or a label file is wrong; nothing was touched
-130  interrupted; the files in hand were finished";
+130  interrupted (SIGINT), 143 ended (SIGTERM); the files in hand were finished";
 
 /// How `pipe` ends.
 pub(crate) const EXIT_STATUS_OF_PIPE: &str = "\
 0    the requests ended, and each was answered, whatever the answer
 1    answers could not be written
 2    the command line is wrong
-130  interrupted; the requests in hand were answered";
+130  interrupted (SIGINT), 143 ended (SIGTERM); the requests in hand were answered";
 
 /// Examples of `pipe`.
 pub(crate) const PIPE_EXAMPLES: &str = r#"echo '{"id": 1, "path": "a.docx", "rules": ["@msip"], "to": "out/a.docx"}' | unlabel pipe
@@ -386,11 +386,22 @@ impl From<Form> for unlabel_sinks::UploadForm {
 pub(crate) enum IfExists {
     /// The file fails, and what is there stays
     Error,
-    /// The file is skipped, and what is there stays
+    /// What is there stays: the file is done where that is its very result, and fails where it is another one.
+    /// Results of other labels or settings are refused (see _job.json in the manual)
     Skip,
     /// The result takes its place, in one step
     #[default]
     Overwrite,
+}
+
+impl From<IfExists> for unlabel_sinks::IfExists {
+    fn from(choice: IfExists) -> Self {
+        match choice {
+            IfExists::Error => Self::Error,
+            IfExists::Skip => Self::Skip,
+            IfExists::Overwrite => Self::Overwrite,
+        }
+    }
 }
 
 /// What becomes of the freed bytes.

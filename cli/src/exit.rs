@@ -17,8 +17,8 @@ pub(crate) enum Status {
     SomeFailed,
     /// The command line, a label or a label file is wrong; nothing was touched.
     Usage,
-    /// Stopped by a signal; files in hand were finished.
-    Interrupted,
+    /// Stopped by the signal of this number; files in hand were finished.
+    Interrupted(u8),
 }
 
 impl From<Status> for ExitCode {
@@ -27,7 +27,7 @@ impl From<Status> for ExitCode {
             Status::Success => Self::SUCCESS,
             Status::SomeFailed => Self::from(1),
             Status::Usage => Self::from(2),
-            Status::Interrupted => Self::from(130),
+            Status::Interrupted(signal) => Self::from(128_u8.saturating_add(signal)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use unlabel_core::{Cleaned, Error, ErrorKind, Limits, Payload, Result, Source};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{File, FileLabels, PutOptions};
+use unlabel_sinks::{File, FileLabels, PutOptions, is_job_file};
 
 use crate::args::Selection;
 use crate::exit::UsageError;
@@ -16,9 +16,9 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Whether the path is a file of this program's own, as a killed process leaves behind: no input.
+/// Whether the path is a file of this program's own, as a killed process or a job leaves behind: no input.
 pub(crate) fn is_left_over(path: &Path) -> bool {
-    File::is_staged(path) || File::is_journal(path) || File::is_undo_record(path)
+    File::is_staged(path) || File::is_journal(path) || File::is_undo_record(path) || is_job_file(path)
 }
 
 /// Opens a file with the labels beside it, or reads standard input.

@@ -32,8 +32,8 @@ pub(crate) fn run(options: &Recover) -> Status {
         }
     }
     let is_heard = tally.finish().is_ok();
-    if stop.is_interrupted() {
-        Status::Interrupted
+    if let Some(status) = stop.status() {
+        status
     } else if is_heard && tally.is_success() {
         Status::Success
     } else {

@@ -55,8 +55,8 @@ pub(crate) fn run(options: &Undo) -> std::result::Result<Status, UsageError> {
         }
     }
     let is_heard = tally.finish().is_ok();
-    Ok(if stop.is_interrupted() {
-        Status::Interrupted
+    Ok(if let Some(status) = stop.status() {
+        status
     } else if is_heard && tally.is_success() {
         Status::Success
     } else {

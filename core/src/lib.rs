@@ -23,7 +23,7 @@ mod summary;
 mod survey;
 mod verify;
 
-pub use engine::{Cleaned, Engine, EngineBuilder, list};
+pub use engine::{Cleaned, Engine, EngineBuilder, Job, list};
 pub use error::{Error, ErrorKind, Result};
 pub use formats::{FORMATS, Format, detect};
 pub use inside::Inside;

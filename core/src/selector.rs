@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use std::collections::BTreeSet;
+
 use regex::{Regex, RegexBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -145,6 +147,15 @@ impl Selector {
         &self.rules
     }
 
+    /// What is chosen, as one text: the same for the same rules in another order.
+    pub(crate) fn canonical(&self) -> String {
+        let [rules, keep] = [&self.rules, &self.keep].map(|rules| {
+            let texts: BTreeSet<String> = rules.iter().map(Rule::canonical).collect();
+            texts
+        });
+        format!("{:?}", (rules, keep, self.ignore_value))
+    }
+
     /// Whether the value of `site` lets `rule` take it.
     pub fn accepts(&self, rule: &Rule, site: &Site) -> bool {
         self.ignore_value || rule.accepts_value(site)
@@ -174,6 +185,16 @@ impl Selector {
 }
 
 impl Rule {
+    /// Its kind, text and value: a literal key may be spelled as a pattern is.
+    fn canonical(&self) -> String {
+        let (kind, text) = match &self.pattern {
+            Pattern::Exact(key) => ("exact", key.as_str()),
+            Pattern::Expression { .. } => ("pattern", self.text.as_str()),
+            Pattern::All => ("all", ""),
+        };
+        format!("{:?}", (kind, text, &self.value))
+    }
+
     fn parse(text: &str) -> Result<Self> {
         if text.starts_with('@') {
             return Self::family(text);

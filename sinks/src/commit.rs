@@ -1,6 +1,6 @@
 //! Commits that may be repeated: what makes retries, races and late workers harmless.
 
-use unlabel_core::{Payload, Source};
+use unlabel_core::{Payload, Plan, Source};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::{PutOptions, Receipt, Sink};
@@ -55,14 +55,37 @@ pub async fn commit(
     let options = options.clone().create_only(if_exists != IfExists::Overwrite);
     match sink.put(name, payload, &options).await {
         Err(error) if error.kind() == ErrorKind::Exists && if_exists == IfExists::Skip => {
-            if !sink.holds(name, payload).await? {
-                return Err(Error::new(ErrorKind::Exists, "there is another result of that name"));
-            }
-            let receipt = Receipt { bytes_written: 0, ..Receipt::new(name, payload.len()) };
-            Ok((receipt, Committed::Existing))
+            find(sink, name, payload, &options).await
         }
         done => done.map(|receipt| (receipt, Committed::New)),
     }
+}
+
+/// What [`commit`] with [`IfExists::Skip`] answers where there is an object of that name. Writes nothing.
+///
+/// # Errors
+/// As [`commit`].
+pub async fn find(
+    sink: &dyn Sink,
+    name: &str,
+    payload: &Payload,
+    options: &PutOptions,
+) -> Result<(Receipt, Committed)> {
+    if !sink.holds(name, payload, options).await? {
+        return Err(Error::new(ErrorKind::Exists, "there is another result of that name"));
+    }
+    Ok((Receipt { bytes_written: 0, ..Receipt::new(name, payload.len()) }, Committed::Existing))
+}
+
+/// All of a small object. Blocks.
+pub(crate) fn read_whole(there: Source, most: u64) -> Result<Vec<u8>> {
+    if there.len() > most {
+        return Err(Error::new(ErrorKind::TooLarge, format!("what is there is longer than {most} bytes")));
+    }
+    let len = there.len();
+    let mut whole = Vec::new();
+    Payload::new(there, Plan::identity(len)).write_to(&mut whole)?;
+    Ok(whole)
 }
 
 /// Whether `there` is what `payload` yields, byte for byte. Reads both by pieces, to the first difference. Blocks.

@@ -56,6 +56,7 @@ mod file;
 mod http_source;
 #[cfg(feature = "http")]
 mod http_upload;
+mod job;
 mod location;
 mod memory;
 mod name;
@@ -76,7 +77,7 @@ mod swift;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
 
-pub use commit::{Committed, IfExists, commit};
+pub use commit::{Committed, IfExists, commit, find};
 pub use config::{
     BucketConfig, HttpUploadConfig, Keys, S3Config, StoreConfig, SwiftConfig, SwiftLogin, SwiftPlace, Transfer,
     UploadForm,
@@ -93,6 +94,7 @@ pub use file::{
 pub use http_source::open_http;
 #[cfg(feature = "http")]
 pub use http_upload::HttpUpload;
+pub use job::{JOB_FILE, bind, check, is_job, is_job_file};
 pub use location::{Environment, Location};
 pub use memory::Memory;
 pub use object::{Attributes, ObjectRef};
@@ -126,13 +128,31 @@ pub trait Sink: Debug + Display + Send + Sync {
         options: &'a PutOptions,
     ) -> BoxFuture<'a, Result<Receipt>>;
 
-    /// Whether the object that `payload` would be stored as is there and is the same, byte for byte.
+    /// Whether the object that `payload` would be stored as is there and is the same, byte for byte; of a file also,
+    /// whether the labels beside it are gone that `options` names.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] where the sink has no way to look, as by default; and what reading it ends with.
-    fn holds<'a>(&'a self, _name: &'a str, _payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async { Err(Error::new(ErrorKind::Unsupported, "what is there cannot be looked at")) })
+    fn holds<'a>(
+        &'a self,
+        _name: &'a str,
+        _payload: &'a Payload,
+        _options: &'a PutOptions,
+    ) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async { Err(cannot_look()) })
     }
+
+    /// The object of this name, if there is one: for small ones.
+    ///
+    /// # Errors
+    /// As [`holds`](Self::holds); [`ErrorKind::TooLarge`] when it is longer than `most` bytes.
+    fn read<'a>(&'a self, _name: &'a str, _most: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async { Err(cannot_look()) })
+    }
+}
+
+fn cannot_look() -> Error {
+    Error::new(ErrorKind::Unsupported, "what is there cannot be looked at")
 }
 
 /// How an object is stored. The default replaces an object of the same name.

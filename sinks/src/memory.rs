@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Bytes, BytesMut};
 use unlabel_core::{Payload, Source};
 
-use crate::commit::is_same;
+use crate::commit::{is_same, read_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -64,11 +64,15 @@ impl Sink for Memory {
         Box::pin(async move { self.store(name, payload, options) })
     }
 
-    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload, _: &'a PutOptions) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
             let there = self.get(name).map(Source::from_bytes);
             there.map_or(Ok(false), |there| is_same(&there, payload))
         })
+    }
+
+    fn read<'a>(&'a self, name: &'a str, most: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move { self.get(name).map(|it| read_whole(Source::from_bytes(it), most)).transpose() })
     }
 }
 

@@ -142,7 +142,7 @@ fn what_is_there_already_stays_or_goes_as_chosen() {
     assert_eq!(outcomes("--if-exists error --dry-run", 1).0, "failed");
     assert_eq!(outcomes("--if-exists error", 1), (json!("failed"), json!("stripped")));
     assert_eq!(environment.read("out/a.png"), b"the old result");
-    assert_eq!(outcomes("--if-exists skip", 0), (json!("skipped"), json!("skipped")));
+    assert_eq!(outcomes("--if-exists skip", 1), (json!("failed"), json!("stripped")));
     assert_eq!(environment.read("out/a.png"), b"the old result");
     assert_eq!(outcomes("", 0), (json!("stripped"), json!("stripped")));
     assert_eq!(environment.read("out/a.png"), environment.read("out/b.png"));
@@ -150,12 +150,17 @@ fn what_is_there_already_stays_or_goes_as_chosen() {
 }
 
 #[test]
-fn a_source_whose_result_was_there_is_not_removed() {
+fn a_source_is_removed_where_its_very_result_was_there() {
     let environment = tree();
     environment.write("out/a.png", "the old result");
-    environment.run("strip -l id --to out --if-exists skip --delete-source in/a.png in/b.png").ended(0);
-    assert!(environment.path("in/a.png").exists());
-    assert!(!environment.path("in/b.png").exists());
+    environment.run("strip -l id --to out --if-exists skip in/b.png").ended(0);
+    environment.run("strip -l id --to out --if-exists skip --delete-source in/a.png in/b.png").ended(1);
+    assert!(environment.path("in/a.png").exists(), "what is there is another result");
+    assert!(!environment.path("in/b.png").exists(), "it is the very result");
+    // The place that the source itself is in holds no result of it.
+    environment.write("one/a.png", png(&[]));
+    environment.run("strip -l id --to one --if-exists skip --delete-source one/a.png").ended(1);
+    assert!(environment.path("one/a.png").exists());
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! The command, from the outside: exit code, standard output, standard error, and what is on the disk afterwards.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the answer")]
 
+#[cfg(unix)]
+mod arrays;
 mod batch;
+#[cfg(unix)]
+mod commits;
 mod environment;
 mod filter;
 mod help;
 #[cfg(unix)]
 mod in_place;
+mod jobs;
 mod labels;
 mod list;
 #[cfg(unix)]

@@ -15,12 +15,17 @@ fn signal(child: &Child, signal: Signal) {
 
 /// A run that waits for a pipe: `first.png` is done, `pipe` is in hand, `last.png` is not begun.
 fn waiting(environment: &Environment) -> Child {
+    waiting_with(environment, &[])
+}
+
+fn waiting_with(environment: &Environment, options: &[&str]) -> Child {
     environment.write("first.png", png(&[("id", "8888")]));
     environment.write("last.png", png(&[("id", "8888")]));
     let mode = rustix::fs::Mode::from(0o600);
     rustix::fs::mknodat(rustix::fs::CWD, environment.path("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     environment
-        .command(["strip", "-l", "id", "--to", "out", "--json", "-j1", "first.png", "pipe", "last.png"])
+        .command(["strip", "-l", "id", "--to", "out", "--json", "-j1"].iter().chain(options))
+        .args(["first.png", "pipe", "last.png"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -53,6 +58,34 @@ fn an_interrupt_finishes_what_is_in_hand_and_begins_no_more() {
     assert_eq!((&summary["stripped"], &summary["interrupted"]), (&2.into(), &true.into()));
     assert!(!environment.path("out/last.png").exists());
     assert!(environment.path("out/pipe").is_file());
+}
+
+#[test]
+fn an_order_to_end_leaves_a_usable_report() {
+    for (sent, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let environment = Environment::new();
+        let mut child = waiting_with(&environment, &["--resume", "report.jsonl"]);
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let mut pipe = fs::File::options().write(true).open(environment.path("pipe")).unwrap();
+        signal(&child, sent);
+        std::thread::sleep(Duration::from_millis(50));
+        pipe.write_all(&png(&[("id", "8888")])).unwrap();
+        drop(pipe);
+        child.wait_with_output().map(Run::from).unwrap().ended(code);
+        let report = String::from_utf8(environment.read("report.jsonl")).unwrap();
+        let lines: Vec<serde_json::Value> = report.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let types: Vec<_> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
+        assert_eq!(types, ["run", "file", "file", "summary"]);
+        assert_eq!((&lines[3]["interrupted"], &lines[3]["stripped"]), (&true.into(), &2.into()));
+        // The next run does what is left, and the summary counts all.
+        fs::remove_file(environment.path("pipe")).unwrap();
+        environment.write("pipe", "");
+        let arguments = "strip -l id --to out --json -j1 --resume report.jsonl first.png pipe last.png";
+        let run = environment.run(arguments).ended(0);
+        assert_eq!(run.file()["path"], "last.png");
+        assert_eq!((&run.json()[1]["files"], &run.json()[1]["resumed"]), (&3.into(), &2.into()));
+    }
 }
 
 #[test]

@@ -208,7 +208,11 @@ fn a_commit_that_is_repeated_finds_its_result() {
                 // Another result of the same length is not this one, and stays out.
                 assert_eq!(again(&other, IfExists::Skip).unwrap_err().kind(), ErrorKind::Exists, "{sink}");
                 // A sink of one exact object has that one, whatever the name.
-                assert_eq!(wait(sink.holds("missing", &payload)).unwrap(), !place.has_names(), "{sink}");
+                assert_eq!(
+                    wait(sink.holds("missing", &payload, &PutOptions::default())).unwrap(),
+                    !place.has_names(),
+                    "{sink}"
+                );
             }
         }
         assert_eq!(again(&payload, IfExists::Error).unwrap_err().kind(), ErrorKind::Exists, "{sink}");

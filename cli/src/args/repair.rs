@@ -11,7 +11,7 @@ const RECOVER_STATUS: &str = "\
 0    every file is whole
 1    some file is not: it was edited since, is in another process's hands, or cannot be written
 2    the command line is wrong; nothing was touched
-130  interrupted";
+130  interrupted (SIGINT), 143 ended (SIGTERM)";
 
 /// Examples of `recover`.
 pub(crate) const RECOVER_EXAMPLES: &str = "\
@@ -23,7 +23,7 @@ const UNDO_STATUS: &str = "\
 0    every file is what it was
 1    some file is not: it changed since, or cannot be written
 2    the command line or the undo directory is wrong; nothing was touched
-130  interrupted";
+130  interrupted (SIGINT), 143 ended (SIGTERM)";
 
 /// Examples of `undo`.
 pub(crate) const UNDO_EXAMPLES: &str = "\

@@ -51,12 +51,10 @@ pub(crate) fn run(options: &List) -> Result<Status, UsageError> {
         .map_err(|error| UsageError::new(error.to_string()))?;
 
     let _ = printer.finish(options);
-    Ok(match &printer.totals {
-        _ if stop.is_interrupted() => Status::Interrupted,
-        totals if totals.unsupported + totals.failed > 0 => Status::SomeFailed,
-        // A reader that went away has seen what it wanted.
-        _ => Status::Success,
-    })
+    let totals = &printer.totals;
+    // A reader that went away has seen what it wanted.
+    let status = if totals.unsupported + totals.failed > 0 { Status::SomeFailed } else { Status::Success };
+    Ok(stop.status().unwrap_or(status))
 }
 
 /// The listing of one file for programs, as the answer to the request `id`.

@@ -52,11 +52,8 @@ pub(crate) fn run(options: &Pipe) -> Result<Status, UsageError> {
     let lines = Lines { receiver, stop: stop.clone() };
     workers.for_each(lines, |line| service.answer(line)).map_err(|error| UsageError::new(error.to_string()))?;
     service.shared.finish()?;
-    Ok(match () {
-        () if stop.is_interrupted() => Status::Interrupted,
-        () if stop.is_broken() => Status::SomeFailed,
-        () => Status::Success,
-    })
+    let status = if stop.is_broken() { Status::SomeFailed } else { Status::Success };
+    Ok(stop.status().unwrap_or(status))
 }
 
 /// A line of the input and its number, from 1.

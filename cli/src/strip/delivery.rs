@@ -1,13 +1,13 @@
 //! One cleaned file on its way to its destinations: near ones at once, those across a network together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unlabel_core::{Cleaned, Error, ErrorKind, Outcome, Payload, Report, Snapshot};
 use unlabel_sinks::remote::ObjectReader;
-use unlabel_sinks::{Committed, File, Prepared, PutOptions, Receipt, Sink, Stdout};
+use unlabel_sinks::{Committed, File, Prepared, PutOptions, Receipt, Sink, Stdout, commit, find};
 
 use super::destination::Target;
 use crate::args::{IfExists, Strip, Sync};
@@ -34,11 +34,14 @@ pub(super) struct Delivery {
 }
 
 /// What happened at each destination.
-pub(super) type Sent = Vec<(PathBuf, unlabel_sinks::Result<Receipt>)>;
+pub(super) type Sent = Vec<(PathBuf, Answer)>;
+
+/// What a destination answers.
+pub(super) type Answer = unlabel_sinks::Result<(Receipt, Committed)>;
 
 /// A result at a place of this machine.
 pub(super) enum Placed {
-    Done(unlabel_sinks::Result<Receipt>),
+    Done(Answer),
     /// Ready, and to be committed with others.
     Waiting(Prepared),
 }
@@ -48,6 +51,7 @@ pub(super) struct Far {
     sink: Arc<dyn Sink>,
     name: String,
     options: PutOptions,
+    if_exists: unlabel_sinks::IfExists,
 }
 
 impl Delivery {
@@ -98,29 +102,51 @@ impl Delivery {
             (Target::Stdout, _) if self.dry_run => return None,
             (Target::Stdout, _) => {
                 // A remote source is read by ranges: on this thread, which may block.
-                return Some(("-".into(), Placed::Done(put(&Stdout::new(), payload, &self.options))));
+                let put = put(&Stdout::new(), payload, &self.options, IfExists::Overwrite);
+                return Some(("-".into(), Placed::Done(put)));
             }
             (Target::Sink { .. } | Target::InPlace, _) => return None,
         };
         if self.dry_run {
-            let checked = file.check("", payload, &self.options);
-            return Some((PathBuf::new(), Placed::Done(checked.map(|()| Receipt::new("", 0)))));
+            let checked = file.check("", payload, &self.options).map(|()| Receipt::new("", 0));
+            return Some((PathBuf::new(), Placed::Done(self.settle(path_of(target), checked))));
         }
         if self.sync != Sync::Batch || !may_wait {
-            return Some((output, Placed::Done(put(&file.synced(self.sync != Sync::None), payload, &self.options))));
+            let if_exists = if matches!(target, Target::InPlace) { IfExists::Overwrite } else { self.if_exists };
+            let file = file.synced(self.sync != Sync::None);
+            return Some((output, Placed::Done(put(&file, payload, &self.options, if_exists))));
         }
         let placed = match file.prepare("", payload, &self.options) {
             Ok(prepared) if prepared.is_pending() => Placed::Waiting(prepared.waiting()),
-            Ok(prepared) => Placed::Done(prepared.commit(false)),
-            Err(error) => Placed::Done(Err(error)),
+            Ok(prepared) => Placed::Done(self.settle(&output, prepared.commit(false))),
+            Err(error) => Placed::Done(self.settle(&output, Err(error))),
         };
         Some((output, placed))
     }
 
+    /// What is to be said of a file that was written to `to`: where it exists, and that is no matter, it is looked at.
+    pub(super) fn settle(&self, to: &Path, result: unlabel_sinks::Result<Receipt>) -> Answer {
+        match (result, &self.payload) {
+            (Err(error), Some(payload))
+                if error.kind() == unlabel_sinks::ErrorKind::Exists && self.if_exists == IfExists::Skip =>
+            {
+                futures_executor::block_on(find(&File::at(to), "", payload, &self.options))
+            }
+            (result, _) => result.map(|receipt| (receipt, Committed::New)),
+        }
+    }
+
     /// Lets go of what is not needed any more once every result is ready.
     pub(super) fn release(&mut self) {
-        self.payload = None;
-        self.reader = None;
+        if self.if_exists != IfExists::Skip {
+            self.payload = None;
+            self.reader = None;
+        }
+    }
+
+    /// Whether the source is still open, to compare the result with what is there.
+    pub(super) fn holds_source(&self) -> bool {
+        self.payload.is_some()
     }
 
     /// Whether there is something left to do when all results have arrived.
@@ -135,10 +161,11 @@ impl Delivery {
         }
         let options = self.options.clone();
         match (target, &self.item, &self.reader) {
-            (Target::Sink { sink, name }, ..) => Some(Far { sink, name, options }),
+            (Target::Sink { sink, name }, ..) => Some(Far { sink, name, options, if_exists: self.if_exists.into() }),
             (Target::InPlace, Item::Object { objects, key }, Some(reader)) if !self.is_clean() => {
                 let options = options.create_only(false).if_match(reader.object().etag.clone());
-                Some(Far { sink: Arc::new(objects.object(key)), name: String::new(), options })
+                let if_exists = unlabel_sinks::IfExists::Overwrite;
+                Some(Far { sink: Arc::new(objects.object(key)), name: String::new(), options, if_exists })
             }
             _ => None,
         }
@@ -146,29 +173,24 @@ impl Delivery {
 
     /// The report on the file, corrected where a result did not arrive.
     pub(super) fn report(mut self, sent: Sent) -> FileReport {
-        let failed: Vec<_> = sent.iter().filter_map(|(to, result)| Some((to, result.as_ref().err()?))).collect();
-        let is_there = |error: &unlabel_sinks::Error| {
-            self.if_exists == IfExists::Skip && error.kind() == unlabel_sinks::ErrorKind::Exists
-        };
-        let is_skipped = !failed.is_empty() && failed.len() == sent.len();
-        if let Some((_, error)) = failed.first().filter(|_| is_skipped && failed.iter().all(|(_, it)| is_there(it))) {
-            undelivered(&mut self.report, error, "");
-            self.report.outcome = Outcome::Skipped;
-        } else if let Some((to, error)) = failed.iter().find(|(_, error)| !is_there(error)) {
+        if let Some((to, error)) = sent.iter().find_map(|(to, result)| Some((to, result.as_ref().err()?))) {
             let to = if sent.len() > 1 { format!("{}: ", crate::text::path(to)) } else { String::new() };
             undelivered(&mut self.report, error, &to);
         }
         let mut file = FileReport::new(self.item.shown(), self.report);
-        file.bytes_written = sent.iter().filter_map(|(_, result)| Some(result.as_ref().ok()?.bytes_written)).sum();
-        let is_there =
-            |(to, result): &&(PathBuf, unlabel_sinks::Result<Receipt>)| result.is_ok() && !to.as_os_str().is_empty();
-        file.output = sent.iter().find(is_there).map(|(to, _)| to.clone());
-        file.committed = file.output.as_ref().map(|_| Committed::New);
+        let done = || sent.iter().filter_map(|(to, result)| Some((to, result.as_ref().ok()?)));
+        file.bytes_written = done().map(|(_, (receipt, _))| receipt.bytes_written).sum();
+        let mut placed = done().filter(|(to, _)| !to.as_os_str().is_empty()).peekable();
+        file.output = placed.peek().map(|(to, _)| (*to).clone());
+        let is_new = placed.any(|(_, (_, committed))| *committed == Committed::New);
+        let committed = if is_new { Committed::New } else { Committed::Existing };
+        file.committed = file.output.as_ref().map(|_| committed);
         file.digest = self.digest.filter(|_| file.output.is_some());
         let is_told =
-            sent.len() > 1 || sent.iter().any(|(_, result)| !matches!(result, Ok(Receipt { etag: None, .. })));
+            sent.len() > 1 || sent.iter().any(|(_, result)| !matches!(result, Ok((Receipt { etag: None, .. }, _))));
         if is_told && !self.dry_run {
-            file.deliveries = sent.into_iter().map(|(to, result)| Delivered::new(to, result)).collect();
+            let told = |(to, result): (_, Answer)| Delivered::new(to, result.map(|(receipt, _)| receipt));
+            file.deliveries = sent.into_iter().map(told).collect();
         }
         file
     }
@@ -201,8 +223,16 @@ fn remove_file(path: &std::path::Path, original: Option<&Snapshot>) -> Result<()
 }
 
 /// A sink of this machine is ready when first asked.
-fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions) -> unlabel_sinks::Result<Receipt> {
-    futures_executor::block_on(sink.put("", payload, options))
+fn put(sink: &dyn Sink, payload: &Payload, options: &PutOptions, if_exists: IfExists) -> Answer {
+    futures_executor::block_on(commit(sink, "", payload, options, if_exists.into()))
+}
+
+/// The file that a target of this machine is; none in place.
+fn path_of(target: &Target) -> &Path {
+    match target {
+        Target::File(path) => path,
+        _ => Path::new(""),
+    }
 }
 
 /// Corrects the report of a result that is not where it should be: nothing was removed for anybody to see.
@@ -258,7 +288,10 @@ impl Uploads {
                 let defect =
                     |_| Err(unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Io, "a defect of this program"));
                 let result = task.await.unwrap_or_else(defect);
-                let to = result.as_ref().map_or(to, |receipt| PathBuf::from(&receipt.location));
+                let to = match &result {
+                    Ok((receipt, Committed::New)) => PathBuf::from(&receipt.location),
+                    _ => to,
+                };
                 sent.push((to, result));
             }
             delivery.remove_source(&sent).await;
@@ -297,12 +330,13 @@ fn needed(payload: Option<&Payload>) -> u32 {
 
 impl Far {
     fn shown(&self) -> PathBuf {
-        PathBuf::from(self.sink.to_string()).join(&self.name)
+        let place = PathBuf::from(self.sink.to_string());
+        if self.name.is_empty() { place } else { place.join(&self.name) }
     }
 
-    async fn put(self, payload: Option<Payload>) -> unlabel_sinks::Result<Receipt> {
+    async fn put(self, payload: Option<Payload>) -> Answer {
         match payload {
-            Some(payload) => self.sink.put(&self.name, &payload, &self.options).await,
+            Some(payload) => commit(&*self.sink, &self.name, &payload, &self.options, self.if_exists).await,
             None => Err(unlabel_sinks::Error::new(unlabel_sinks::ErrorKind::Io, "there is nothing to send")),
         }
     }

@@ -1,17 +1,16 @@
 //! Where results go, and which input goes where.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf, is_separator};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use unlabel_core::batch::Walk;
-use unlabel_core::{Error, ErrorKind, Result};
-use unlabel_sinks::{Location, SendBack, Sink, StoredObject};
+use unlabel_core::{Error, ErrorKind, Job as Made, Result};
+use unlabel_sinks::{File, Location, SendBack, Sink, StoredObject};
 
-use crate::args::Strip;
+use super::names::{Taken, folded, is_job_name, job_name, name};
+use crate::args::{IfExists, Strip};
 use crate::exit::UsageError;
 use crate::found::{self, Found};
 use crate::input::{is_left_over, is_stream};
@@ -33,6 +32,12 @@ enum Destination {
     Sink {
         sink: Arc<dyn Sink>,
         taken: Taken,
+        has_job: bool,
+    },
+    /// Uploads by their names, to a server that cannot be asked what it has.
+    Upload {
+        sink: Arc<dyn Sink>,
+        taken: Taken,
     },
     /// One input, to the one object that the sink is made for.
     Object(Arc<dyn Sink>),
@@ -48,34 +53,9 @@ struct Directory {
     /// The input directories that results must not fall into.
     inputs: Vec<PathBuf>,
     taken: Taken,
+    /// Whether it is bound to a job, by a file in it.
+    has_job: bool,
 }
-
-/// Names that results have already, where inputs could share one: half the digest of each. The files of one directory
-/// or list have names of their own, so that a long walk leaves nothing behind.
-#[derive(Debug)]
-struct Taken(Option<Mutex<HashSet<[u8; 16]>>>);
-
-impl Taken {
-    fn of(inputs: &Inputs<'_>) -> Self {
-        let has_own_names = match inputs.origins {
-            [origin @ Origin::Path(_)] => origin.is_many(),
-            [Origin::List(_)] => true,
-            _ => false,
-        };
-        Self((!has_own_names || FOLDS_NAMES).then(Mutex::default))
-    }
-
-    fn take(&self, name: &Path) -> bool {
-        let Some(taken) = &self.0 else { return true };
-        let digest: [u8; 32] = Sha256::digest(name.as_os_str().as_encoded_bytes()).into();
-        let mut half = [0; 16];
-        half.copy_from_slice(&digest[..16]);
-        taken.lock().unwrap_or_else(PoisonError::into_inner).insert(half)
-    }
-}
-
-/// Whether there may be one file for `A` and `a`.
-const FOLDS_NAMES: bool = cfg!(any(windows, target_vendor = "apple"));
 
 /// Where a result of one file goes.
 #[derive(Clone, Debug)]
@@ -99,9 +79,11 @@ pub(crate) struct Job {
 }
 
 /// What the inputs of a run are, as far as destinations care.
-struct Inputs<'i> {
-    origins: &'i [Origin],
+pub(super) struct Inputs<'i> {
+    pub(super) origins: &'i [Origin],
     has_stdin: bool,
+    /// Whether results that are there count as done, so that they must be of the same job.
+    has_job: bool,
 }
 
 impl Inputs<'_> {
@@ -125,7 +107,8 @@ impl Destinations {
     /// When they name no destination, or one that cannot take these inputs.
     pub(crate) fn new(options: &Strip, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
         let is_stdin = |origin: &Origin| matches!(origin, Origin::Path(path) if is_stream(path));
-        let inputs = Inputs { origins, has_stdin: origins.iter().any(is_stdin) };
+        let has_job = options.if_exists == IfExists::Skip;
+        let inputs = Inputs { origins, has_stdin: origins.iter().any(is_stdin), has_job };
         let has_http = origins.iter().any(|origin| matches!(origin, Origin::Http(_)));
         if options.delete_source && (has_http || inputs.has_stdin) {
             let what = if has_http { "a file behind an http(s) URL" } else { "standard input" };
@@ -162,8 +145,37 @@ impl Destinations {
     /// # Errors
     /// When it cannot take these inputs.
     pub(crate) fn sent_back(send_back: SendBack, origins: &[Origin], remote: &Remote) -> Result<Self, UsageError> {
-        let inputs = Inputs { origins, has_stdin: false };
+        let inputs = Inputs { origins, has_stdin: false, has_job: false };
         Ok(Self(vec![Destination::sent_back(send_back, &inputs, remote, "sendBack")?]))
+    }
+
+    /// Binds the places that are to keep results of this job only; in a dry run, looks whether they are another's.
+    ///
+    /// # Errors
+    /// When one has results of another job, or cannot be written to.
+    pub(super) fn bind(&self, options: &Strip, made: &Made, remote: &Remote) -> Result<(), UsageError> {
+        for destination in &self.0 {
+            let (sink, bound): (Arc<dyn Sink>, _) = match destination {
+                Destination::Directory(directory) if directory.has_job => {
+                    (Arc::new(File::in_directory(&directory.path)), text::path(&directory.path))
+                }
+                Destination::Sink { sink, has_job: true, .. } => (Arc::clone(sink), text::escape(&sink.to_string())),
+                _ => continue,
+            };
+            let binding = async {
+                if options.dry_run {
+                    unlabel_sinks::check(&*sink, made).await
+                } else {
+                    unlabel_sinks::bind(&*sink, made).await
+                }
+            };
+            let done = match destination {
+                Destination::Sink { .. } => remote.runtime()?.block_on(binding),
+                _ => futures_executor::block_on(binding),
+            };
+            done.map_err(|error| UsageError::new(format!("--if-exists skip: {bound}: {error}")))?;
+        }
+        Ok(())
     }
 
     /// Whether data goes to standard output.
@@ -213,7 +225,10 @@ impl Destinations {
                 })),
                 Destination::File(path) => all.push((beside(path), false)),
                 Destination::Directory(directory) => all.push((directory.real.clone(), true)),
-                Destination::Stdout | Destination::Sink { .. } | Destination::Object(_) => {}
+                Destination::Stdout
+                | Destination::Sink { .. }
+                | Destination::Upload { .. }
+                | Destination::Object(_) => {}
             }
         }
         all.sort();
@@ -223,7 +238,10 @@ impl Destinations {
 
     /// Whether results are told apart by their relative paths alone.
     fn has_directory(&self) -> bool {
-        self.0.iter().any(|destination| matches!(destination, Destination::Directory(_) | Destination::Sink { .. }))
+        let has = |destination: &Destination| {
+            matches!(destination, Destination::Directory(_) | Destination::Sink { .. } | Destination::Upload { .. })
+        };
+        self.0.iter().any(has)
     }
 
     /// Whether the path is where results go: not an input, even inside one.
@@ -310,7 +328,8 @@ impl Destination {
         if inputs.has_stdin {
             return Err(UsageError::new("standard input has no name to be stored under: name an object"));
         }
-        Ok(Self::Sink { sink: Arc::new(objects.as_prefix()), taken: Taken::of(inputs) })
+        let (taken, has_job) = (Taken::of(inputs), inputs.has_job);
+        Ok(Self::Sink { sink: Arc::new(objects.as_prefix()), taken, has_job })
     }
 
     fn sink(send_back: SendBack, inputs: &Inputs<'_>, remote: &Remote) -> Result<Self, UsageError> {
@@ -319,7 +338,11 @@ impl Destination {
         if inputs.has_stdin && !inputs.is_one() {
             return Err(UsageError::new("standard input has no name to be sent under: send it alone"));
         }
-        Ok(Self::Sink { sink, taken: Taken::of(inputs) })
+        if inputs.has_job {
+            let words = "an upload cannot look at what is there, as --if-exists skip does: choose error or overwrite";
+            return Err(UsageError::new(words));
+        }
+        Ok(Self::Upload { sink, taken: Taken::of(inputs) })
     }
 
     fn path(to: &Path, inputs: &Inputs<'_>) -> Result<Self, UsageError> {
@@ -348,8 +371,8 @@ impl Destination {
         }
         // Of an input that the destination lies in, the destination is left out; no other may take results.
         let barred = roots.into_iter().filter(|root| !real.starts_with(root)).collect();
-        let taken = Taken::of(inputs);
-        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs: barred, taken }))
+        let (taken, has_job) = (Taken::of(inputs), inputs.has_job);
+        Ok(Self::Directory(Directory { path: to.to_owned(), real, inputs: barred, taken, has_job }))
     }
 
     fn target(&self, relative: &Path) -> Result<Target> {
@@ -359,7 +382,8 @@ impl Destination {
             Self::File(path) => Ok(Target::File(path.clone())),
             Self::Directory(directory) => directory.target(relative),
             Self::Object(sink) => Ok(Target::Sink { sink: Arc::clone(sink), name: String::new() }),
-            Self::Sink { sink, taken } => {
+            Self::Sink { has_job: true, .. } if is_job_name(relative) => Err(job_name()),
+            Self::Sink { sink, taken, .. } | Self::Upload { sink, taken } => {
                 let name = name(relative)?;
                 if !taken.take(Path::new(&name)) {
                     let words = format!("its name {} is that of another input", text::escape(&name));
@@ -369,14 +393,6 @@ impl Destination {
             }
         }
     }
-}
-
-/// The relative path as the name of an object: its components with slashes between them.
-fn name(relative: &Path) -> Result<String> {
-    let parts: Option<Vec<&str>> = relative.components().map(|part| part.as_os_str().to_str()).collect();
-    parts
-        .map(|parts| parts.join("/"))
-        .ok_or_else(|| Error::new(ErrorKind::Usage, "its name is not UTF-8, as names of objects are"))
 }
 
 impl Directory {
@@ -390,16 +406,14 @@ impl Directory {
         if self.inputs.iter().any(|input| self.real.join(relative).starts_with(input)) {
             return refuse("lies in an input directory: choose another destination");
         }
+        if self.has_job && is_job_name(relative) {
+            return Err(job_name());
+        }
         if !self.taken.take(&folded(relative)) {
             return refuse("is that of another input: strip them to different destinations");
         }
         Ok(Target::File(output))
     }
-}
-
-/// The path as the file system tells names apart: there may be one file for `A` and `a`.
-fn folded(path: &Path) -> PathBuf {
-    if FOLDS_NAMES { path.to_string_lossy().to_lowercase().into() } else { path.to_owned() }
 }
 
 /// The absolute path without links; what does not exist yet is taken as it is.
@@ -421,6 +435,8 @@ fn real(path: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -439,6 +455,7 @@ mod tests {
             real: "/w/out".into(),
             inputs: vec!["/w/out/in".into()],
             taken: Taken(Some(Mutex::default())),
+            has_job: false,
         };
         let target = |relative: &str| directory.target(Path::new(relative));
         assert!(matches!(target("a/x"), Ok(Target::File(path)) if path == Path::new("out/a/x")));

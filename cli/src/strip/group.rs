@@ -4,7 +4,7 @@
 //! until then. It is committed early, too, where a thread is about to wait for one of its files: for the report on it, or
 //! to treat the same file again. No thread waits for a file that nobody commits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use unlabel_sinks::{commit_all, group_size};
@@ -56,7 +56,7 @@ impl Group {
         let mut state = self.lock();
         for (_, placed) in &file.placed {
             if let Placed::Waiting(prepared) = placed {
-                state.writes += 1;
+                state.writes += if file.delivery.holds_source() { 2 } else { 1 };
                 state.bytes = state.bytes.saturating_add(prepared.bytes_waiting());
             }
         }
@@ -113,7 +113,12 @@ pub(super) fn commit(files: Vec<Ready>) -> impl Iterator<Item = (Box<Delivery>, 
     let mut committed = commit_all(writes).into_iter();
     open.into_iter().map(move |(delivery, results, claim, done)| {
         drop(claim);
-        let sent = results.into_iter().filter_map(|(to, result)| Some((to, result.or_else(|| committed.next())?)));
-        (delivery, sent.collect(), done)
+        let mut settled = |to: &Path| committed.next().map(|result| delivery.settle(to, result));
+        let sent = results.into_iter().filter_map(|(to, result)| {
+            let result = result.or_else(|| settled(&to))?;
+            Some((to, result))
+        });
+        let sent = sent.collect();
+        (delivery, sent, done)
     })
 }

@@ -4,6 +4,7 @@ mod claims;
 mod delivery;
 mod destination;
 mod group;
+mod names;
 mod record;
 mod stale;
 
@@ -24,7 +25,7 @@ use self::destination::Target;
 pub(crate) use self::destination::{Destinations, Job};
 use self::group::{Group, Ready};
 use self::record::Record;
-use crate::args::{IfExists, Strip};
+use crate::args::Strip;
 use crate::exit::{Status, UsageError};
 use crate::found;
 use crate::input;
@@ -50,6 +51,7 @@ pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
     let origins = found::origins(&options.paths, &options.selection, &remote)?;
     let destinations = Destinations::new(options, &origins, &remote)?;
     let in_place = in_place(options, undo_directory(options, &origins)?);
+    destinations.bind(options, &engine.job(), &remote)?;
     let mut record = Record::open(options, &labels)?;
     let (finished, earlier) = record.as_mut().map(Record::take_finished).unwrap_or_default();
     let record_path = record.as_ref().and_then(Record::real_path);
@@ -92,8 +94,8 @@ pub(crate) fn run(options: &Strip) -> Result<Status, UsageError> {
     let mut printer = output.printer.lock().unwrap_or_else(PoisonError::into_inner);
     let is_recorded = output.end_record(&printer);
     let is_heard = printer.finish(stop.is_interrupted()).is_ok() && is_recorded;
-    Ok(if stop.is_interrupted() {
-        Status::Interrupted
+    Ok(if let Some(status) = stop.status() {
+        status
     } else if is_heard && printer.totals().is_success() {
         Status::Success
     } else {
@@ -317,8 +319,8 @@ impl Session<'_> {
 
     fn treat(&self, Job { item, targets }: Job) -> unlabel_core::Result<Step> {
         let targets = targets?;
-        if let Some((code, words)) = self.left_out(&item, &targets) {
-            return Ok(skipped(&item, 0, code, &words));
+        if let Some(words) = input::too_large(&item, self.options.selection.max_size) {
+            return Ok(skipped(&item, 0, input::TOO_LARGE, &words));
         }
         let is_replaced = !self.options.dry_run && targets.iter().any(|target| matches!(target, Target::InPlace));
         let claim = match &item {
@@ -334,6 +336,9 @@ impl Session<'_> {
             input::refuse_unfinished(&item)?;
         }
         let len = opened.source.len();
+        if is_job_object(&item, &opened.source) {
+            return Ok(skipped(&item, len, "job", "it says which job the results beside it belong to"));
+        }
         if let Some(words) = input::larger_than(len, self.options.selection.max_size) {
             return Ok(skipped(&item, len, input::TOO_LARGE, &words));
         }
@@ -345,15 +350,6 @@ impl Session<'_> {
         };
         let delivery = Delivery::new(item, opened.reader, cleaned, self.options, self.in_place)?;
         Ok(deliver(delivery, targets, claim))
-    }
-
-    /// Why a file need not even be opened, if so.
-    fn left_out(&self, item: &Item, targets: &[Target]) -> Option<(&'static str, String)> {
-        let is_there = |target: &Target| matches!(target, Target::File(path) if path.symlink_metadata().is_ok());
-        if self.options.if_exists == IfExists::Skip && !targets.is_empty() && targets.iter().all(is_there) {
-            return Some(("exists", "its result is there already".to_owned()));
-        }
-        input::too_large(item, self.options.selection.max_size).map(|words| (input::TOO_LARGE, words))
     }
 
     /// Runs the engine. A panic in it is a defect of one format: it fails the file, not the batch.
@@ -383,6 +379,13 @@ fn deliver(mut delivery: Delivery, targets: Vec<Target>, claim: Option<Claim>) -
         Placed::Waiting(_) => None,
     };
     Step::Delivered(Box::new(delivery), placed.into_iter().filter_map(done).collect(), far)
+}
+
+/// Whether an object is what binds a prefix to a job: no input. Walks leave out files of that kind.
+fn is_job_object(item: &Item, source: &Source) -> bool {
+    let Item::Object { key, .. } = item else { return false };
+    key.rsplit('/').next() == Some(unlabel_sinks::JOB_FILE)
+        && source.read(0..source.len()).is_ok_and(|content| unlabel_sinks::is_job(&content))
 }
 
 fn skipped(item: &Item, len: u64, code: &'static str, words: &str) -> Step {

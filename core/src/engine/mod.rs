@@ -3,6 +3,7 @@
 mod attached;
 mod builder;
 mod followers;
+mod job;
 mod residue;
 
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use std::collections::HashSet;
 use self::attached::Attached;
 pub use self::builder::EngineBuilder;
 use self::followers::followed;
+pub use self::job::Job;
 use self::residue::{copy_of, is_copy, is_residue, needles_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::{Format, detect};

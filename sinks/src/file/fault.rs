@@ -2,8 +2,8 @@
 //!
 //! Every step that changes something on the disk, or brings it to the medium, passes [`step`] first. In builds with debug
 //! assertions the environment variable `UNLABEL_FAULT` says what happens there: `12:kill` ends the process at the 13th
-//! step as SIGKILL does, `12:28` lets that step fail with the error number 28, and `log:FILE` appends the name of each to
-//! a file, a line each. Other builds have none of this.
+//! step as SIGKILL does, `12:stop` freezes it there as SIGSTOP does, `12:28` lets that step fail with the error number 28,
+//! and `log:FILE` appends the name of each to a file, a line each. Other builds have none of this.
 
 #[cfg(not(debug_assertions))]
 pub(super) fn step(_: &'static str) -> std::io::Result<()> {
@@ -36,6 +36,8 @@ mod injected {
     /// What the environment asks for.
     enum Asked {
         Fault(Fault),
+        /// To freeze at this step.
+        Stop(usize),
         Log(File),
     }
 
@@ -60,8 +62,9 @@ mod injected {
         }
         match ASKED.get_or_init(asked) {
             Some(Asked::Fault(fault)) => fault.strike(PASSED.fetch_add(1, Ordering::Relaxed)),
+            Some(Asked::Stop(at)) if PASSED.fetch_add(1, Ordering::Relaxed) == *at => freeze(),
             Some(Asked::Log(file)) => (&*file).write_all(format!("{name}\n").as_bytes()),
-            None => Ok(()),
+            Some(Asked::Stop(_)) | None => Ok(()),
         }
     }
 
@@ -70,6 +73,9 @@ mod injected {
         let (at, what) = words.split_once(':')?;
         if at == "log" {
             return File::options().create(true).append(true).open(what).ok().map(Asked::Log);
+        }
+        if what == "stop" {
+            return at.parse().ok().map(Asked::Stop);
         }
         Some(Asked::Fault(Fault { at: at.parse().ok()?, errno: what.parse().ok(), lasts: false }))
     }
@@ -92,6 +98,20 @@ mod injected {
         loop {
             std::thread::park();
         }
+    }
+
+    /// Until somebody lets the process go on.
+    #[cfg(unix)]
+    fn freeze() -> io::Result<()> {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        // Another thread may be the one that takes the signal.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn freeze() -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     #[cfg(not(unix))]

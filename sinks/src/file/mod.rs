@@ -4,7 +4,9 @@
 //! receives the result (kept ranges are copied by the kernel), is given its attributes, is synced, and takes the
 //! target's name in one step; then the directory is synced. Whatever happens before that step, the target is as it
 //! was. A failure removes the staged file; a kill or a power cut may leave one behind, named
-//! `.NAME.unlabel-RANDOM`, which is never mistaken for the target and can be deleted.
+//! `.NAME.unlabel-RANDOM`, which is never mistaken for the target and can be deleted. With
+//! [`PutOptions::create_only`] the file has no name before the target's on Linux (`O_TMPFILE`), where the file system can
+//! do that, so that nothing is left behind; and that step fails where the name is taken meanwhile.
 //!
 //! In place, a file may be patched instead ([`Write::Patch`]): the few bytes that change are written into the file, behind
 //! a journal beside it, `.NAME.unlabel-undo-HASH`. A kill or a power cut leaves the journal; the next write in place, or
@@ -60,7 +62,7 @@ pub use self::recover::{Recovery, is_unfinished, recover};
 use self::stage::{Access, Staged};
 use self::undo::Record;
 pub use self::undo::{UndoDirectory, UndoRecord, Undone};
-use crate::commit::is_same;
+use crate::commit::{is_same, read_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -247,6 +249,18 @@ impl File {
         }
     }
 
+    /// Where the object of this name is; none where each input has its own place.
+    fn path(&self, name: &str) -> Result<Option<PathBuf>> {
+        match &self.target {
+            Target::Exact(path) => Ok(Some(path.clone())),
+            Target::Directory(root) => {
+                name::check(name)?;
+                Ok(Some(root.join(name)))
+            }
+            Target::Source => Ok(None),
+        }
+    }
+
     fn replace(&self, payload: &Payload, options: &PutOptions) -> Result<Prepared> {
         let source = payload.source();
         let (target, original) = self.replaceable(payload)?;
@@ -315,7 +329,8 @@ fn create(path: &Path, payload: &Payload, options: &PutOptions) -> Result<Prepar
     let target = free(path, payload, options)?;
     let new_directories = create_directories(&target)?;
     let access = if source.file().is_some() { Access::Private } else { Access::Default };
-    let mut staged = Staged::beside(&target, access)?;
+    let mut staged =
+        if options.create_only { Staged::free_beside(&target, access) } else { Staged::beside(&target, access) }?;
     let written = staged.fill(payload)?;
     if let Some(original) = source.file() {
         attributes::carry(original, staged.file())?;
@@ -375,6 +390,26 @@ fn resolve(path: &Path, options: &PutOptions) -> Result<PathBuf> {
     }
 }
 
+/// Whether `file` still has beside it what was to go.
+fn has_labels(file: &fs::File, changes: &[AttributeChange]) -> Result<bool> {
+    for AttributeChange { name, value, .. } in changes {
+        if attributes::value(file, name)?.is_some_and(|there| Some(&there) != value.as_ref()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Opens the regular file that is at `path`, if one is.
+fn open_there(path: &Path) -> Result<Option<Source>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(Some(Source::open(path)?)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("cannot look at the destination", error)),
+    }
+}
+
 fn refuse_source(target: &Path, payload: &Payload) -> Result<()> {
     let Some(original) = payload.source().file() else { return Ok(()) };
     if attributes::is_same_file(target, original, payload.source().path()) {
@@ -396,22 +431,26 @@ impl Sink for File {
         Box::pin(async move { self.write(name, payload, options) })
     }
 
-    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+    fn holds<'a>(
+        &'a self,
+        name: &'a str,
+        payload: &'a Payload,
+        options: &'a PutOptions,
+    ) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
-            let path = match &self.target {
-                Target::Exact(path) => path.clone(),
-                Target::Directory(root) => {
-                    name::check(name)?;
-                    root.join(name)
-                }
-                Target::Source => return Ok(payload.is_identity()),
-            };
-            match fs::symlink_metadata(&path) {
-                Ok(found) if found.is_file() => is_same(&Source::open(&path)?, payload),
-                Ok(_) => Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(Error::io("cannot look at the destination", error)),
-            }
+            let Some(path) = self.path(name)? else { return Ok(payload.is_identity()) };
+            // The input itself is nobody's result, whatever is in it.
+            refuse_source(&path, payload)?;
+            let Some(there) = open_there(&path)? else { return Ok(false) };
+            let has_labels = there.file().map_or(Ok(false), |file| has_labels(file, &options.file_attributes))?;
+            Ok(!has_labels && is_same(&there, payload)?)
+        })
+    }
+
+    fn read<'a>(&'a self, name: &'a str, most: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            let there = self.path(name)?.map(|path| open_there(&path)).transpose()?.flatten();
+            there.map(|there| read_whole(there, most)).transpose()
         })
     }
 }

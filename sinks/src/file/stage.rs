@@ -1,6 +1,7 @@
 //! The staged file: written beside its target, then given the target's name in one step.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -38,13 +39,33 @@ pub(super) fn is_staged(path: &Path) -> bool {
 /// A file that is not visible under its target's name yet. Dropping it removes it.
 #[derive(Debug)]
 pub(super) struct Staged {
-    file: NamedTempFile,
+    file: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Named(NamedTempFile),
+    /// A file without any name: even a kill leaves nothing of it.
+    Unnamed(fs::File),
 }
 
 impl Staged {
     /// Creates the file, exclusively, in the directory of `target`.
     pub(super) fn beside(target: &Path, access: Access) -> Result<Self> {
-        let directory = directory_of(target);
+        fault::step("create").and_then(|()| Self::named(target, access)).map_err(|error| cannot_create(target, error))
+    }
+
+    /// The same for a target that must be free in the end. Where the file system can, the file has no name until then.
+    pub(super) fn free_beside(target: &Path, access: Access) -> Result<Self> {
+        fault::step("create")
+            .and_then(|()| match unnamed(target, access) {
+                Some(file) => Ok(Self { file: Held::Unnamed(file) }),
+                None => Self::named(target, access),
+            })
+            .map_err(|error| cannot_create(target, error))
+    }
+
+    fn named(target: &Path, access: Access) -> io::Result<Self> {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let prefix = format!(".{}{MARK}", name.chars().take(NAME_LETTERS).collect::<String>());
         let mut builder = Builder::new();
@@ -55,21 +76,25 @@ impl Staged {
         }
         #[cfg(not(unix))]
         let _ = access;
-        let file = fault::step("create")
-            .and_then(|()| builder.tempfile_in(directory))
-            .map_err(|error| Error::io(format!("cannot create a file in {}", directory.display()), error))?;
-        Ok(Self { file })
+        Ok(Self { file: Held::Named(builder.tempfile_in(directory_of(target))?) })
     }
 
     /// The staged file.
     pub(super) fn file(&self) -> &fs::File {
-        self.file.as_file()
+        match &self.file {
+            Held::Named(file) => file.as_file(),
+            Held::Unnamed(file) => file,
+        }
     }
 
     /// Writes the result, and answers how many bytes that took.
     pub(super) fn fill(&mut self, payload: &Payload) -> Result<u64> {
         fault::step("fill").map_err(|error| Error::io("cannot write", error))?;
-        let written = copy::fill(self.file.as_file_mut(), payload)?;
+        let file = match &mut self.file {
+            Held::Named(file) => file.as_file_mut(),
+            Held::Unnamed(file) => file,
+        };
+        let written = copy::fill(file, payload)?;
         let len = self.file().metadata().map_err(|error| Error::io("cannot check the result", error))?.len();
         if len != payload.len() {
             return Err(Error::new(crate::ErrorKind::Changed, "the file changed while it was being copied"));
@@ -88,15 +113,61 @@ impl Staged {
     pub(super) fn replace(self, target: &Path) -> Result<()> {
         let failed = |error| Error::io(format!("cannot replace {}", target.display()), error);
         fault::step("rename").map_err(failed)?;
-        self.file.persist(target).map_err(|error| failed(error.error)).map(drop)
+        match self.file {
+            Held::Named(file) => file.persist(target).map_err(|error| failed(error.error)).map(drop),
+            // Only files for targets that must be free are made without a name.
+            Held::Unnamed(_) => Err(failed(io::ErrorKind::Unsupported.into())),
+        }
     }
 
     /// Takes the name of `target`, which must be free.
     pub(super) fn create(self, target: &Path) -> Result<fs::File> {
         let failed = |error| Error::io(format!("cannot create {}", target.display()), error);
         fault::step("rename").map_err(failed)?;
-        self.file.persist_noclobber(target).map_err(|error| failed(error.error))
+        match self.file {
+            Held::Named(file) => file.persist_noclobber(target).map_err(|error| failed(error.error)),
+            Held::Unnamed(file) => link(&file, target).map(|()| file).map_err(failed),
+        }
     }
+}
+
+fn cannot_create(target: &Path, error: io::Error) -> Error {
+    Error::io(format!("cannot create a file in {}", directory_of(target).display()), error)
+}
+
+/// A file without a name, in the directory of `target`; none where it could not be given one later.
+#[cfg(target_os = "linux")]
+fn unnamed(target: &Path, access: Access) -> Option<fs::File> {
+    use rustix::fs::{Mode, OFlags};
+
+    let mode = if access == Access::Default { 0o666 } else { 0o600 };
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(directory_of(target), flags, Mode::from(mode)).ok()?);
+    // The name is given through this place, which a container may not have.
+    rustix::fs::stat(place(&file)).is_ok().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed(_: &Path, _: Access) -> Option<fs::File> {
+    None
+}
+
+#[cfg(target_os = "linux")]
+fn place(file: &fs::File) -> String {
+    format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file))
+}
+
+/// Gives a file without a name that of `target`, which must be free.
+#[cfg(target_os = "linux")]
+fn link(file: &fs::File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD};
+
+    rustix::fs::linkat(CWD, place(file), CWD, target, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link(_: &fs::File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The directory that `target` is in.

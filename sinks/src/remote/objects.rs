@@ -8,7 +8,7 @@ use unlabel_core::{Payload, Source};
 
 use super::upload::{self, Piece};
 use super::{Condition, Object, ObjectReader, Page, Part, Retry, Store, Stored, Transfer};
-use crate::commit::is_same;
+use crate::commit::{is_same, read_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::{BoxFuture, PutOptions, Receipt, Sink, name};
 
@@ -110,6 +110,15 @@ impl Objects {
         let reader = Arc::new(reader);
         let source = Source::remote(Arc::<ObjectReader>::clone(&reader)).with_name(key);
         Ok((source, reader))
+    }
+
+    /// The object of this name, if there is one.
+    async fn open_there(&self, name: &str) -> Result<Option<Source>> {
+        match self.open(&self.key(name)?).await {
+            Ok((there, _)) => Ok(Some(there)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn deliver(&self, name: &str, payload: &Payload, options: &PutOptions) -> Result<Receipt> {
@@ -313,20 +322,28 @@ impl Sink for Objects {
         Box::pin(self.deliver(name, payload, options))
     }
 
-    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload) -> BoxFuture<'a, Result<bool>> {
+    fn holds<'a>(&'a self, name: &'a str, payload: &'a Payload, _: &'a PutOptions) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
-            let there = match self.open(&self.key(name)?).await {
-                Ok((there, _)) if there.len() == payload.len() => there,
-                Ok(_) => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(error),
+            let Some(there) = self.open_there(name).await?.filter(|there| there.len() == payload.len()) else {
+                return Ok(false);
             };
-            // Objects are read on threads that may block.
             let payload = payload.clone();
-            let same = tokio::task::spawn_blocking(move || is_same(&there, &payload)).await;
-            same.map_err(|error| Error::io("cannot compare the object", io::Error::other(error)))?
+            reading(move || is_same(&there, &payload)).await
         })
     }
+
+    fn read<'a>(&'a self, name: &'a str, most: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            let Some(there) = self.open_there(name).await? else { return Ok(None) };
+            reading(move || read_whole(there, most)).await.map(Some)
+        })
+    }
+}
+
+/// Objects are read on threads that may block.
+async fn reading<T: Send + 'static>(read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(|error| Error::io("cannot read the object", io::Error::other(error)))?
 }
 
 impl fmt::Debug for Objects {
