@@ -96,6 +96,11 @@ impl Engine {
         result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unverified, "a defect of this program")))
     }
 
+    /// The engine of the core.
+    pub(crate) fn core(&self) -> &unlabel_core::Engine {
+        &self.0
+    }
+
     fn payload(&self, source: Source) -> Result<Payload> {
         match self.run(source)?.into_parts() {
             (_, Some(payload)) => Ok(payload),

@@ -58,12 +58,16 @@ impl Job {
             &[("error", IfExists::Error), ("skip", IfExists::Skip), ("overwrite", IfExists::Overwrite)],
         )?;
         let sync = choose("sync", sync, &[("none", Sync::None), ("file", Sync::File), ("batch", Sync::Batch)])?;
+        let core = engine.get().core();
         let make = || {
             let settings = Settings::new(settings);
             let output = match output {
                 Some(output) => Output::new(&output, exact, &settings)?,
                 None => Output::InPlace(write),
             };
+            if if_exists == IfExists::Skip {
+                output.bind(core)?;
+            }
             let places = Places::new(settings);
             let root = root.map(|root| places.find(&root)).transpose()?;
             Ok::<_, Failure>((output, places, root))

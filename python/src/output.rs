@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_executor::block_on;
 use unlabel_core::{Outcome, Payload};
 use unlabel_sinks::{
-    Committed, ErrorKind, File, HttpUpload, HttpUploadConfig, IfExists, Location, Prepared, PutOptions, Sink,
-    StoredObject, UploadForm, Write, commit,
+    Committed, ErrorKind, File, HttpUpload, HttpUploadConfig, IfExists, JOB_FILE, Location, Prepared, PutOptions, Sink,
+    StoredObject, UploadForm, Write, bind, commit,
 };
 
 use crate::failure::{Failure, Result};
@@ -106,6 +106,21 @@ impl Output {
         let url = without_query(&config.url);
         let _guard = runtime()?.enter();
         Ok(Self::Far { sink: Arc::new(HttpUpload::new(config, settings.transfer())?), url })
+    }
+
+    /// Binds the place to the job that an engine does, where results are only compared: those of another job would be taken
+    /// for ours, or ours for theirs.
+    pub(crate) fn bind(&self, engine: &unlabel_core::Engine) -> Result<()> {
+        let job = engine.job();
+        let bound = match self {
+            Self::Directory(root) => block_on(bind(&File::in_directory(root), &job)),
+            Self::Far { sink, url } if url.ends_with('/') => runtime()?.block_on(bind(sink.as_ref(), &job)),
+            _ => return Ok(()),
+        };
+        bound.map_err(|error| match error.kind() {
+            ErrorKind::Exists => Failure::new("job", format!("the output cannot be used: {error}")),
+            _ => error.into(),
+        })
     }
 
     /// Brings a result where it goes by this name, or makes that ready.
@@ -212,7 +227,11 @@ fn plain(name: &Path) -> Result<PathBuf> {
         _ => Err(Failure::new("name", "a path with `..` has no place below the output")),
     });
     let name = parts.collect::<Result<Vec<&OsStr>>>()?.into_iter().collect::<PathBuf>();
-    if name.as_os_str().is_empty() { Err(Failure::new("name", "the path names no file")) } else { Ok(name) }
+    match name.to_str() {
+        Some("") => Err(Failure::new("name", "the path names no file")),
+        Some(JOB_FILE) => Err(Failure::new("name", "a result would have the name of what binds the output to its job")),
+        _ => Ok(name),
+    }
 }
 
 fn text(name: &Path) -> Result<&str> {

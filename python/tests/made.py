@@ -65,4 +65,5 @@ def words(document: bytes | os.PathLike[str] | str) -> str:
 
 
 def files(root: Path) -> list[str]:
-    return sorted(str(path) for path in root.rglob("*") if path.is_file())
+    """Every file below, but for what binds an output to its job."""
+    return sorted(str(path) for path in root.rglob("*") if path.is_file() and path.name != "_job.json")

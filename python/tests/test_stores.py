@@ -95,7 +95,7 @@ def test_every_way(source: str, to: str, container: Swift, tmp_path: Path) -> No
     if to == "directory":
         arrived = {os.path.relpath(path, output): Path(path).read_bytes() for path in files(Path(output))}
     else:
-        keys = [key for key in container.keys() if key.startswith("out/")]
+        keys = [key for key in container.keys() if key.startswith("out/") and not key.endswith("_job.json")]
         arrived = {key.removeprefix("out/"): container.request("GET", key) for key in keys}
     assert sorted(arrived) == sorted(NAMES[:4])
     for name, document in arrived.items():
@@ -103,8 +103,10 @@ def test_every_way(source: str, to: str, container: Swift, tmp_path: Path) -> No
     again = strip(table).to_pylist()
     assert fixed(again) == fixed(rows)
     assert {row["committed"] for row in again[:4]} == {"existing"}
-    other = strip(table, labels=["nothing"]).to_pylist()
-    assert [row["error_code"] for row in other[:4]] == ["exists"] * 3 + [None]
+    with pytest.raises(unlabel.JobError, match="labels differ"):
+        strip(table, labels=["nothing"])
+    other = strip(table, labels=["nothing"], if_exists="error").to_pylist()
+    assert [row["error_code"] for row in other[:4]] == ["exists"] * 4
 
 
 @pytest.mark.usefixtures("environment")

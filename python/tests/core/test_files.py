@@ -114,6 +114,29 @@ def test_rows_of_a_repeated_run_are_equal(tree: Path, tmp_path: Path) -> None:
     assert fixed(run(if_exists="overwrite")) == fixed(first)
 
 
+def test_an_output_belongs_to_one_job(tree: Path, tmp_path: Path) -> None:
+    run = lambda out, **more: list(unlabel.strip_files(files(tree)[:5], tmp_path / out, root=tree, **more))
+    assert {row["outcome"] for row in run("out", labels={"id": "8888", "x": None})} == {"clean", "stripped"}
+    assert (tmp_path / "out/_job.json").is_file()
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.docx")}
+    run("out", labels={"x": None, "id": "8888"}, threads=3, sync="none")
+    for other in (
+        {"labels": {"id": "8888"}},
+        {"labels": ["id", "x"]},
+        {"labels": {"id": "8888", "x": None}, "layout": "compact"},
+    ):
+        with pytest.raises(unlabel.JobError, match="another job") as caught:
+            run("out", **other)
+        assert caught.value.kind == "job" and isinstance(caught.value, unlabel.UsageError)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.docx")} == before
+    # What takes nothing that is there for its own is not bound.
+    run("other", labels=["id"], if_exists="error")
+    assert not (tmp_path / "other/_job.json").exists()
+    (tree / "_job.json").write_text("{}")
+    (row,) = unlabel.strip_files([tree / "_job.json"], tmp_path / "out2", root=tree, labels=["id"])
+    assert row["error_code"] == "name"
+
+
 def test_without_a_root_the_path_is_the_name(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()

@@ -57,7 +57,7 @@ class Job:
         rows = self.rows()
         assert len(rows) == len(self.paths), f"{len(rows)} rows"
         assert sorted(row["path"] for row in rows) == sorted(self.paths)
-        outputs = {str(path) for path in self.output.rglob("*") if path.is_file()}
+        outputs = set(files(self.output))
         assert len(outputs) == len(self.paths)
         for row in rows:
             number = int(Path(row["path"]).stem)
