@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -155,7 +157,7 @@ def test_odd_names(tmp_path: Path) -> None:
     paths = [tmp_path / os.fsdecode(name) for name in names]
     rows = list(unlabel.strip_files(paths, tmp_path / "out", root=tmp_path, labels=["id"]))
     assert all(row["outcome"] == "stripped" for row in rows), rows
-    assert sorted(os.listdir(os.fsencode(tmp_path / "out"))) == sorted(names)
+    assert {*os.listdir(os.fsencode(tmp_path / "out"))} == {*names, b"_job.json"}
     assert rows[4]["path"].endswith("bad\ufffd.docx"), "reports are text"
 
 
@@ -169,11 +171,44 @@ def test_nothing_is_done_before_it_is_asked_for(tree: Path, tmp_path: Path) -> N
             yield path
 
     rows = unlabel.strip_files(paths(), tmp_path / "out", root=tree, labels=["id"], threads=1)
-    assert asked == 0 and not (tmp_path / "out").exists()
+    assert asked == 0 and files(tmp_path / "out") == []
     next(rows)
     assert 1 <= asked <= 64
     with pytest.raises(unlabel.UsageError):
         unlabel.strip_files(paths(), tmp_path / "out", labels=[])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signals here")
+@pytest.mark.parametrize("fate", ["killed", "frozen"])
+def test_a_worker_that_is_killed_or_frozen_does_no_harm(tree: Path, tmp_path: Path, fate: str) -> None:
+    program = (
+        "import sys, unlabel\n"
+        "for row in unlabel.strip_files(sys.argv[3:] * 50, sys.argv[2], root=sys.argv[1], labels=['id'], threads=1):\n"
+        "    print(row['outcome'], row['committed'], flush=True)\n"
+    )
+    paths = [path for path in files(tree) if path.endswith(".docx")]
+    out = tmp_path / "out"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, str(tree), str(out), *paths], stdout=subprocess.PIPE, text=True
+    )
+    # In the middle of the work: some results are there, and some are not.
+    while not 0 < len(files(out)) < len(paths):
+        assert worker.poll() is None
+        time.sleep(0.001)
+    worker.send_signal(signal.SIGKILL if fate == "killed" else signal.SIGSTOP)
+    rows = list(unlabel.strip_files(paths, out, root=tree, labels=["id"]))
+    assert {row["outcome"] for row in rows} == {"stripped", "clean"}
+    assert files(out) == sorted(str(out / os.path.relpath(path, tree)) for path in paths)
+    made = {path: os.stat(path).st_mtime_ns for path in files(out)}
+    if fate == "frozen":
+        worker.send_signal(signal.SIGCONT)
+        said = worker.communicate(timeout=60)[0].splitlines()
+        assert worker.returncode == 0 and len(said) == 50 * len(paths)
+        assert not [line for line in said if line.startswith(("failed", "refused"))]
+    else:
+        worker.communicate()
+    assert {path: (os.stat(path).st_mtime_ns) for path in files(out)} == made
+    assert not [path for path in out.rglob(".*")]
 
 
 def test_two_processes_race_and_each_result_is_made_once(tree: Path, tmp_path: Path) -> None:
