@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use crate::environment::{Environment, Run, png};
+use crate::scale_out::path;
 
 /// Names that lists, shells and reports trip over.
 const NAMES: &[&[u8]] =
@@ -70,12 +71,8 @@ fn shares_are_disjoint_and_complete_and_their_reports_add_up() {
 
 /// Runs a line of a shell, in which `unlabel` is the command.
 fn shell(environment: &Environment, line: &str) -> Run {
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_unlabel")).parent().unwrap();
-    let path = std::env::join_paths(
-        std::iter::once(bin.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
     let mut command = Command::new("bash");
-    command.args(["-o", "pipefail", "-c", line]).env("PATH", path.unwrap()).current_dir(environment.path(""));
+    command.args(["-o", "pipefail", "-c", line]).env("PATH", path()).current_dir(environment.path(""));
     Run::from(command.output().unwrap())
 }
 

@@ -24,6 +24,8 @@ mod remote;
 mod reports;
 mod resume;
 #[cfg(unix)]
+mod scale_out;
+#[cfg(unix)]
 mod serve;
 #[path = "../sinks/services.rs"]
 mod services;

@@ -12,7 +12,7 @@ use crate::proxy::Proxy;
 use crate::services::{S3, Swift, services};
 
 /// The programs of others that look at the stores.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let python = root.join("target/services/venvs/clients/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/services up", python.display());
@@ -98,6 +98,39 @@ fn stripped_here(environment: &Environment) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = names.map(|name| (name.clone(), environment.read(format!("here/{name}")))).collect();
     files.sort();
     files
+}
+
+#[test]
+fn a_prefix_is_done_again_and_belongs_to_its_job() {
+    for server in [&services().swift, &services().rgw] {
+        let (environment, bucket) = (Environment::new(), Bucket::new(&server.s3));
+        environment.write("in/a.png", png(&[("id", "8888"), ("owner", "Ann")]));
+        environment.write("in/sub/b c.png", png(&[("owner", "Ann")]));
+        let line = "strip --json --ordered -l id --to s3://BUCKET/out/ --if-exists skip in";
+        let rows = |committed: &str| {
+            let lines = bucket.run(&environment, line).ended(0).json();
+            let row = |line: &Value| {
+                assert_eq!(line["committed"], committed, "{line}");
+                ["path", "output", "outcome", "removed", "plan_digest", "bytes_out"].map(|column| line[column].clone())
+            };
+            lines.iter().filter(|line| line["type"] == "file").map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(rows("new"), rows("existing"));
+        assert_eq!(bucket.keys(), ["out/_job.json", "out/a.png", "out/sub/b c.png"]);
+        let refused = bucket.run(&environment, &line.replace("-l id", "-l owner")).ended(2);
+        assert!(refused.err().contains("labels differ"), "{refused}");
+        // Another result stays, and fails its file only.
+        bucket.ask("c.put_object(Bucket=b, Key='out/a.png', Body=b'of another')");
+        let failed = bucket.run(&environment, line).ended(1).json();
+        assert_eq!((&failed[0]["error_code"], &failed[1]["committed"]), (&"exists".into(), &"existing".into()));
+        assert_eq!(bucket.get("out/a.png", &environment.path("back")), b"of another");
+        bucket.ask("c.delete_object(Bucket=b, Key='out/a.png')");
+        assert_eq!(bucket.run(&environment, line).ended(0).json()[0]["committed"], "new");
+        // As an input, what binds the prefix is left out and told.
+        let lines = bucket.run(&environment, "strip --json --ordered -l x --to more s3://BUCKET/out/").ended(0).json();
+        assert_eq!((&lines[0]["outcome"], &lines[0]["error_code"]), (&"skipped".into(), &"job".into()));
+        assert_eq!(lines.last().unwrap()["clean"], 2);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The contract of the crate's documentation, promise by promise.
 
 use proptest::prelude::*;
-use unlabel_core::Edit;
+use unlabel_core::{Edit, Engine};
 use unlabel_sinks::{Committed, ErrorKind, IfExists, PutOptions};
 
 use crate::places::{Place, local_places, places};
@@ -218,6 +218,29 @@ fn a_commit_that_is_repeated_finds_its_result() {
         assert_eq!(again(&payload, IfExists::Error).unwrap_err().kind(), ErrorKind::Exists, "{sink}");
         assert_eq!(place.read("object").unwrap(), expected, "{sink}");
         assert_eq!(again(&other, IfExists::Overwrite).unwrap(), Committed::New, "{sink}");
+    }
+}
+
+#[test]
+fn a_place_is_bound_to_one_job() {
+    let job = |label: &str| Engine::builder().label(label).build().unwrap().job();
+    for place in places().iter().filter(|place| place.has_objects() && place.has_names()) {
+        let sink = place.sink();
+        let bind = |label| wait(unlabel_sinks::bind(sink, &job(label)));
+        if wait(unlabel_sinks::check(sink, &job("id"))).is_err_and(|error| error.kind() == ErrorKind::Unsupported) {
+            assert!(sink.to_string().starts_with("http"), "{sink}");
+            continue;
+        }
+        assert!(place.read(unlabel_sinks::JOB_FILE).is_none(), "{sink}: looking binds nothing");
+        bind("id").unwrap();
+        bind("id").unwrap();
+        let refused = bind("owner").unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Exists, "{sink}");
+        assert!(refused.to_string().contains("labels differ"), "{refused}");
+        assert!(unlabel_sinks::is_job(&place.read(unlabel_sinks::JOB_FILE).unwrap()), "{sink}");
+        let (long, _) = of_bytes(&noise(10_000), vec![]);
+        wait(sink.put(unlabel_sinks::JOB_FILE, &long, &PutOptions::default())).unwrap();
+        assert_eq!(bind("id").unwrap_err().kind(), ErrorKind::TooLarge, "{sink}");
     }
 }
 
