@@ -59,7 +59,7 @@ fn edit_at_least(path: &Path, buffer: &mut Vec<u8>, journal: &File) -> Outcome {
             std::io::copy(&mut package.by_index(index)?, &mut std::io::sink())?;
         }
     } else {
-        black_box(buffer.iter().filter(|byte| **byte == 0xFF).count());
+        black_box(buffer.iter().fold(0, |all, byte| all ^ byte));
     }
     let middle = buffer.len() / 2;
     let edit = &buffer[middle..buffer.len().min(middle + 64)];
