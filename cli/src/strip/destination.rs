@@ -346,14 +346,17 @@ impl Destination {
     }
 
     fn path(to: &Path, inputs: &Inputs<'_>) -> Result<Self, UsageError> {
-        let is_directory = to.is_dir() || to.to_string_lossy().ends_with(is_separator);
+        // Looked at once: another run may make the directory meanwhile.
+        let found = fs::metadata(to).ok();
+        let is_there = |is_dir: bool| found.as_ref().is_some_and(|found| found.is_dir() == is_dir);
+        let is_directory = is_there(true) || to.to_string_lossy().ends_with(is_separator);
         if inputs.is_one() && !is_directory {
             return Ok(Self::File(to.to_owned()));
         }
         if inputs.has_stdin {
             return Err(UsageError::new("standard input has no name to be stored under: give --to a file"));
         }
-        if !is_directory && to.exists() {
+        if !is_directory && is_there(false) {
             let to = text::path(to);
             return Err(UsageError::new(format!(
                 "--to {to} is a file, and there may be many results: name a directory"
