@@ -154,6 +154,24 @@ fn two_that_race_commit_each_file_once() {
     }
 }
 
+#[test]
+fn where_files_always_have_a_name_it_is_the_same() {
+    let environment = tree(60);
+    let line = "strip -l id --to out --if-exists skip --json -j2 in";
+    let start = |fault: &str| {
+        let mut command = environment.command(line.split_whitespace());
+        command.env("UNLABEL_FAULT", fault).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let runs = [start("0:named"), start("0:named"), start("")];
+    let runs = runs.map(|child| rows(&Run::from(child.wait_with_output().unwrap()).ended(1)));
+    for (path, (row, _)) in &runs[0] {
+        let made = runs.iter().filter(|rows| rows[path].1 == "new").count();
+        assert_eq!(made, usize::from(row[2] != "unsupported"), "{path}");
+        assert!(runs.iter().all(|rows| rows[path].0 == *row), "{path}");
+    }
+    assert_eq!(strays(&environment), [""; 0]);
+}
+
 /// The steps on the disk that a run makes, as names.
 fn steps(environment: &Environment, line: &str) -> Vec<String> {
     let log = environment.path("steps");

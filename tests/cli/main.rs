@@ -32,6 +32,8 @@ mod services;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
+mod stages;
+#[cfg(unix)]
 mod sync;
 mod tree;
 #[cfg(unix)]

@@ -3,13 +3,23 @@
 //! Every step that changes something on the disk, or brings it to the medium, passes [`step`] first. In builds with debug
 //! assertions the environment variable `UNLABEL_FAULT` says what happens there: `12:kill` ends the process at the 13th
 //! step as SIGKILL does, `12:stop` freezes it there as SIGSTOP does, `12:28` lets that step fail with the error number 28,
-//! and `log:FILE` appends the name of each to a file, a line each. Other builds have none of this.
+//! `log:FILE` appends the name of each to a file, a line each, and `0:named` has it that the file system knows no files
+//! without a name. Other builds have none of this.
 
 #[cfg(not(debug_assertions))]
 pub(super) fn step(_: &'static str) -> std::io::Result<()> {
     Ok(())
 }
 
+#[cfg(not(debug_assertions))]
+#[cfg(target_os = "linux")]
+pub(super) fn has_unnamed() -> bool {
+    true
+}
+
+#[cfg(debug_assertions)]
+#[cfg(target_os = "linux")]
+pub(super) use injected::has_unnamed;
 #[cfg(debug_assertions)]
 pub(super) use injected::step;
 #[cfg(all(test, unix))]
@@ -38,6 +48,8 @@ mod injected {
         Fault(Fault),
         /// To freeze at this step.
         Stop(usize),
+        /// Files that always have a name.
+        Named,
         Log(File),
     }
 
@@ -64,8 +76,14 @@ mod injected {
             Some(Asked::Fault(fault)) => fault.strike(PASSED.fetch_add(1, Ordering::Relaxed)),
             Some(Asked::Stop(at)) if PASSED.fetch_add(1, Ordering::Relaxed) == *at => freeze(),
             Some(Asked::Log(file)) => (&*file).write_all(format!("{name}\n").as_bytes()),
-            Some(Asked::Stop(_)) | None => Ok(()),
+            Some(Asked::Stop(_) | Asked::Named) | None => Ok(()),
         }
+    }
+
+    /// Whether there are files without a name.
+    #[cfg(target_os = "linux")]
+    pub(in crate::file) fn has_unnamed() -> bool {
+        !matches!(ASKED.get_or_init(asked), Some(Asked::Named))
     }
 
     fn asked() -> Option<Asked> {
@@ -73,6 +91,9 @@ mod injected {
         let (at, what) = words.split_once(':')?;
         if at == "log" {
             return File::options().create(true).append(true).open(what).ok().map(Asked::Log);
+        }
+        if what == "named" {
+            return Some(Asked::Named);
         }
         if what == "stop" {
             return at.parse().ok().map(Asked::Stop);

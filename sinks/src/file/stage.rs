@@ -140,6 +140,9 @@ fn cannot_create(target: &Path, error: io::Error) -> Error {
 fn unnamed(target: &Path, access: Access) -> Option<fs::File> {
     use rustix::fs::{Mode, OFlags};
 
+    if !fault::has_unnamed() {
+        return None;
+    }
     let mode = if access == Access::Default { 0o666 } else { 0o600 };
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = fs::File::from(rustix::fs::open(directory_of(target), flags, Mode::from(mode)).ok()?);
