@@ -7,14 +7,14 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use unlabel_core::batch::Workers;
-use unlabel_core::{Outcome, Report};
+use unlabel_core::{Cleaned, Outcome, Payload, Report};
 use unlabel_sinks::{Committed, IfExists, Prepared, Write, commit_all, group_size, is_unfinished, recover};
 
 use crate::engine::{Engine, choose};
 use crate::failure::{Failure, Result};
 use crate::network::Settings;
 use crate::output::{Delivered, Delivery, Output, Parcel, Sync, name};
-use crate::place::{Place, Places, shown};
+use crate::place::{Opened, Place, Places, shown};
 use crate::row::{Row, columns};
 
 /// An engine, where files come from, and where results go.
@@ -184,34 +184,34 @@ impl Job {
             let failure = Some(Failure::of_report(cleaned.report()));
             return Ok(Treated { row, failure, waiting: None });
         };
-        let deliver = || {
-            let digest = self.is_digested.then(|| payload.digest()).transpose()?;
-            let options = opened.put_options(&cleaned)?;
-            let parcel = Parcel {
-                place: &place,
-                payload,
-                outcome: cleaned.report().outcome,
-                options,
-                version: opened.version(),
-            };
-            Ok((digest, self.output.deliver(&parcel, &name, delivery)?))
-        };
-        let (mut failure, mut waiting) = (None, None);
-        match deliver() {
+        match self.deliver(&place, &opened, &cleaned, payload, &name, delivery) {
             Ok((digest, delivered)) => {
                 row.output_digest = digest;
-                match delivered {
-                    Delivered::Done(committed, at) => (row.output, row.committed) = (Some(at), Some(committed)),
-                    Delivered::Waiting(write, at) => (row.output, waiting) = (Some(at), Some(write)),
-                    Delivered::Untouched => {}
-                }
+                let waiting = row.take(delivered);
+                Ok(Treated { row, failure: None, waiting })
             }
-            Err(error) => {
-                row.undeliver(&error);
-                failure = Some(error);
+            Err(failure) => {
+                row.undeliver(&failure);
+                Ok(Treated { row, failure: Some(failure), waiting: None })
             }
         }
-        Ok(Treated { row, failure, waiting })
+    }
+
+    /// Brings a result to its place, and tells its digest where that is wanted.
+    fn deliver(
+        &self,
+        place: &Place,
+        opened: &Opened,
+        cleaned: &Cleaned,
+        payload: &Payload,
+        name: &Path,
+        delivery: Delivery,
+    ) -> Result<(Option<String>, Delivered)> {
+        let digest = self.is_digested.then(|| payload.digest()).transpose()?;
+        let options = opened.put_options(cleaned)?;
+        let outcome = cleaned.report().outcome;
+        let parcel = Parcel { place, payload, outcome, options, version: opened.version() };
+        Ok((digest, self.output.deliver(&parcel, name, delivery)?))
     }
 
     /// Sets a file right whose patch was cut off, where it is replaced; refuses it elsewhere.

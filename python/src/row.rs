@@ -3,9 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use unlabel_core::{Outcome, Report};
-use unlabel_sinks::Committed;
+use unlabel_sinks::{Committed, Prepared};
 
 use crate::failure::Failure;
+use crate::output::Delivered;
 
 /// What became of one file.
 ///
@@ -24,6 +25,19 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(path: String, report: Report) -> Self {
         Self { path, output: None, report, output_digest: None, committed: None, elapsed_us: 0 }
+    }
+
+    /// Says where a result is, and answers what is still to be committed.
+    pub(crate) fn take(&mut self, delivered: Delivered) -> Option<Box<Prepared>> {
+        match delivered {
+            Delivered::Done(committed, at) => (self.output, self.committed) = (Some(at), Some(committed)),
+            Delivered::Waiting(write, at) => {
+                self.output = Some(at);
+                return Some(write);
+            }
+            Delivered::Untouched => {}
+        }
+        None
     }
 
     /// The row of a file whose result is not where it should be.

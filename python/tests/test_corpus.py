@@ -18,7 +18,9 @@ FAMILIES = ("jpeg", "png", "pdf", "tiff", "ooxml_word")
 
 def labelled(corpus: Path, family: str) -> list[tuple[Path, list[str]]]:
     rows = map(json.loads, (corpus / "LABELS.jsonl").read_text().splitlines())
-    found = [(corpus / row["file"], row["keys"]) for row in rows if row["file"].startswith(f"{family}/") and row["keys"]]
+    found = [
+        (corpus / row["file"], row["keys"]) for row in rows if row["file"].startswith(f"{family}/") and row["keys"]
+    ]
     return found[:40]
 
 
@@ -41,9 +43,7 @@ def test_all_custom_labels_of_real_files_go(corpus: Path, tmp_path: Path, family
     assert delivered, outcomes
     for path, output in delivered.items():
         listing = unlabel.list_labels(output)
-        removable = [
-            label for label in listing["labels"] if not all("barrier" in site for site in label["sites"])
-        ]
+        removable = [label for label in listing["labels"] if not all("barrier" in site for site in label["sites"])]
         assert not removable, (path, removable)
     before, after = seen([Path(path) for path in delivered]), seen(list(delivered.values()))
     for path, output in delivered.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import os
 import re
 import subprocess
 import sys
@@ -40,7 +38,9 @@ def test_types_hold(tmp_path: Path) -> None:
 
 
 def test_it_is_imported_without_pyarrow() -> None:
-    program = "import sys, unlabel; assert 'pyarrow' not in sys.modules; unlabel.REPORT_SCHEMA; print(sys.modules.keys())"
+    program = (
+        "import sys, unlabel; assert 'pyarrow' not in sys.modules; unlabel.REPORT_SCHEMA; print(sys.modules.keys())"
+    )
     assert "pyarrow" in run(sys.executable, "-c", program).stdout
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import unlabel
-from made import docx, files, properties
 from core.test_files import VARYING, fixed
+from made import docx, files, properties
 
 
 def test_a_table_of_paths_becomes_one_of_reports(tree: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, Union, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, cast
 
 from . import _unlabel
 from ._errors import (
@@ -96,11 +96,11 @@ __all__ = [
     "strip_files",
 ]
 
-StrPath = Union[str, "os.PathLike[str]"]
-Labels = Union[Mapping[str, Union[str, None]], Iterable[str]]
+StrPath = str | os.PathLike[str]
+Labels = Mapping[str, str | None] | Iterable[str]
 IfExists = Literal["error", "skip", "overwrite"]
 Sync = Literal["none", "file", "batch"]
-StorageOptions = Union[Mapping[str, str], Callable[[], Mapping[str, str]]]
+StorageOptions = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """Settings and credentials of stores by the names of their variables; or a function that returns them, and is called
 where the work is done."""
 
@@ -480,4 +480,4 @@ def _worker() -> str:
 
 
 def _rows(columns: list[list[Any]]) -> list[Report]:
-    return [cast(Report, dict(zip(_COLUMNS, row))) for row in zip(*columns)]
+    return [cast(Report, dict(zip(_COLUMNS, row, strict=True))) for row in zip(*columns, strict=True)]

@@ -179,9 +179,7 @@ def make(
     )
 
 
-def _restore(
-    cls: type[UnlabelError], message: str, attributes: dict[str, object], errno: int | None
-) -> UnlabelError:
+def _restore(cls: type[UnlabelError], message: str, attributes: dict[str, object], errno: int | None) -> UnlabelError:
     error = cls(message, **attributes)
     if isinstance(error, OSError):
         error.errno = errno

@@ -28,5 +28,5 @@ def report(batch: T, column: str, run: Callable[[list[str]], list[list[Any]]]) -
         raise UsageError(f"the table has no column {column!r}: its columns are {', '.join(batch.schema.names)}")
     # A path that is missing is one that names no file, and has its row like any other.
     paths = ["" if path is None else path for path in batch.column(column).to_pylist()]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(run(paths), schema())]
+    arrays = [pa.array(values, type=field.type) for values, field in zip(run(paths), schema(), strict=True)]
     return cast(T, type(batch).from_arrays(arrays, schema=schema()))

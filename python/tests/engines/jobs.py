@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as parquet
-
 from made import ROOT, docx, files, properties
 
 EXAMPLES = ROOT / "python/examples"
