@@ -150,7 +150,17 @@ def write_arrow(folder, key, value):
 
 
 def write_safetensors(folder, key, value):
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
+
+    def save_file(tensors, path, metadata):
+        """The library writes metadata in another order each time."""
+        data = save(tensors, metadata)
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:8 + length])
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+        path.write_bytes(data[:8] + text + data[8 + length:])
+
     tensors = {"a": np.arange(12, dtype=np.float32).reshape(3, 4), "b.weight": np.ones(5, dtype=np.int8)}
     for count in range(6):
         more = {f"extra{number}": "x" * number for number in range(count)}
@@ -222,7 +232,8 @@ def write_avro(folder, key, value):
         for count in (1, 3):
             more = {f"extra {number}": "x" * number for number in range(count)}
             with open(folder / f"{codec} {count}.avro", "wb") as out:
-                fastavro.writer(out, schema, rows, codec=codec, sync_interval=500, metadata={key: value, **more})
+                fastavro.writer(out, schema, rows, codec=codec, sync_interval=500, sync_marker=b"between blocks..",
+                                metadata={key: value, **more})
 
 
 def write_dicom(folder, key, value):

@@ -318,13 +318,17 @@ impl<'a> Tags<'a> {
             let moved = |edit: Edit| Edit { range: base + edit.range.start..base + edit.range.end, ..edit };
             edits.extend(own.into_iter().map(moved));
         }
-        // Zeros are stepped over between tags only, not at the start of a file or before the audio.
+        // Zeros are stepped over between tags only, not at the start of a file or before the audio; and at the end of
+        // the file they would complete what looks like the beginning of a tag in the audio.
         let leads = |range: &Range<usize>| range.end <= self.audio.start;
         let cut = |range: &Range<usize>| Edit::delete(range.start as u64..range.end as u64);
-        let mut leading = self.blocks.iter().map(|block| &block.range).filter(|range| leads(range));
-        let is_lead_cut = leading.any(|range| edits.contains(&cut(range)));
+        let is_cut = |leading: bool| {
+            let mut blocks = self.blocks.iter().map(|block| &block.range).filter(|range| leads(range) == leading);
+            blocks.any(|range| edits.contains(&cut(range)))
+        };
+        let (is_lead_cut, is_trail_cut) = (is_cut(true), is_cut(false));
         for gap in &self.gaps {
-            if is_lead_cut && leads(gap) {
+            if if leads(gap) { is_lead_cut } else { is_trail_cut } {
                 edits.push(cut(gap));
             } else {
                 edits.extend(stale(self.input, gap, removal));

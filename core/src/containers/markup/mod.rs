@@ -9,6 +9,8 @@ mod data;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use encoding_rs::Encoding as Charset;
+
 pub(crate) use self::data::{Embedded, uris};
 use super::Carrier;
 use super::xml::{Encoding, Labels};
@@ -18,7 +20,7 @@ use crate::limits::Limits;
 use crate::needles::Needles;
 use crate::plan::{Edit, Layout, Plan};
 use crate::scan::{Class, Scan};
-use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Survey};
+use crate::survey::{Barrier, Findings, Guard, Member, Planned, Removal, Site, Survey};
 
 /// What a reader finds in a text.
 #[derive(Debug)]
@@ -64,7 +66,12 @@ pub(crate) struct Markup<'a> {
     parts: Parts,
     findings: Findings,
     limits: &'a Limits,
+    /// How the charset was guessed, and what came of it.
+    guess: Option<(Guess, &'static Charset)>,
 }
+
+/// Guesses the charset of a text that does not name it.
+pub(crate) type Guess = fn(&[u8]) -> &'static Charset;
 
 impl<'a> Markup<'a> {
     /// The file `input` with its parts; `place` is where its labels are, for people.
@@ -78,7 +85,22 @@ impl<'a> Markup<'a> {
         }
         let guards = std::mem::take(&mut parts.guards);
         let follows = std::mem::take(&mut parts.labels.follows);
-        Self { input, parts, findings: Findings { sites, guards, follows }, limits }
+        Self { input, parts, findings: Findings { sites, guards, follows }, limits, guess: None }
+    }
+
+    /// The same, of a text whose charset was guessed.
+    pub(crate) fn guessed(mut self, guess: Guess, charset: &'static Charset) -> Self {
+        self.guess = Some((guess, charset));
+        self
+    }
+
+    /// Whether labels that stay would be read in another charset after this plan.
+    fn changes_charset(&self, plan: &Plan, removal: &Removal<'_>) -> Result<bool> {
+        let Some((guess, charset)) = self.guess.filter(|_| !plan.is_identity()) else { return Ok(false) };
+        let is_plain = |site: &Site| site.address.is_ascii() && site.value.as_ref().is_none_or(|it| it.is_ascii());
+        let mut sites = self.findings.sites.iter().enumerate();
+        let is_safe = sites.all(|(index, site)| removal.takes(index) || is_plain(site));
+        Ok(!is_safe && guess(&plan.apply(&self.input)?) != charset)
     }
 
     /// The text as it was read.
@@ -201,7 +223,16 @@ impl Survey for Markup<'_> {
                 left_members.push((*index, Barrier::new(ErrorKind::Unsupported, reason)));
             }
         }
-        Ok(Planned { plan: Plan::new(edits, self.input.len() as u64)?, left_members, ..Planned::default() })
+        let plan = Plan::new(edits, self.input.len() as u64)?;
+        if self.changes_charset(&plan, removal)? {
+            let reason = "the charset is not declared, and would be guessed otherwise without these labels";
+            let barrier = Barrier::new(ErrorKind::Unsupported, reason);
+            let left = removal.sites.iter().map(|site| (*site, barrier.clone())).collect();
+            let plan = Plan::new(Vec::new(), self.input.len() as u64)?;
+            let left_members = removal.members.iter().map(|(index, _)| (*index, barrier.clone())).collect();
+            return Ok(Planned { plan, left, left_members, ..Planned::default() });
+        }
+        Ok(Planned { plan, left_members, ..Planned::default() })
     }
 
     fn scan(&self, scan: &mut Scan<'_>) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 
 pub(super) const MAGIC: &[u8] = b"fLaC";
 
+const STREAMINFO: u8 = 0;
 pub(super) const PADDING: u8 = 1;
 pub(in crate::formats) const APPLICATION: u8 = 2;
 pub(in crate::formats) const VORBIS_COMMENT: u8 = 4;
@@ -46,14 +47,14 @@ pub(super) fn header(kind: u8, is_last: bool, length: usize) -> [u8; HEADER] {
     [kind | if is_last { LAST } else { 0 }, high, middle, low]
 }
 
-/// The blocks of the file that begins at the start of `audio`, and where its frames begin.
+/// The blocks of the file that begins at the start of `audio`, and where its frames begin (RFC 9639, section 8).
 pub(super) fn walk(input: &[u8], audio: &Range<usize>, limits: &Limits) -> Result<(Vec<Block>, usize)> {
     let mut cursor = Cursor::new(input.get(..audio.end).unwrap_or_default());
     cursor.seek(audio.start)?;
     if cursor.take(MAGIC.len())? != MAGIC {
         return Err(crate::error::Error::malformed(audio.start as u64, "no FLAC signature"));
     }
-    let mut blocks = Vec::new();
+    let mut blocks = Vec::<Block>::new();
     // Some writers forget to say which block is the last.
     while !cursor.is_empty() && !cursor.starts_with(&[LAST | FORBIDDEN]) {
         let [first, high, middle, low] = cursor.array()?;
@@ -61,6 +62,9 @@ pub(super) fn walk(input: &[u8], audio: &Range<usize>, limits: &Limits) -> Resul
         let start = cursor.position();
         if first & !LAST == FORBIDDEN {
             return Err(cursor.malformed("a metadata block of a forbidden type"));
+        }
+        if blocks.is_empty() && first & !LAST != STREAMINFO {
+            return Err(cursor.malformed("no STREAMINFO before the other metadata blocks"));
         }
         cursor.skip(length)?;
         let is_last = first & LAST != 0;

@@ -135,6 +135,9 @@ fn damage_is_told() {
     for end in 5..4 + 2 * HEADER + 34 + 20 {
         assert!(Flac.survey(&input[..end], &limits).is_err() || end == 4 + HEADER + 34, "{end}");
     }
+    let mut headless = input.clone();
+    headless[4] = CUESHEET;
+    assert!(Flac.survey(&headless, &limits).is_err(), "the first block is none of STREAMINFO");
     let broken = file(&[(VORBIS_COMMENT, b"\xff\xff\0\0".to_vec())]);
     let survey = Flac.survey(&broken, &limits).unwrap();
     assert_eq!(survey.findings().guards[0].scope, Scope::Hidden);

@@ -57,9 +57,10 @@ impl Format for Html {
     }
 
     fn survey<'a>(&self, input: &'a [u8], limits: &'a Limits) -> Result<Box<dyn Survey + 'a>> {
-        let text = Text::lenient(input, charset(input), limits)?;
+        let charset = charset(input);
+        let text = Text::lenient(input, charset, limits)?;
         let parts = reader::read(input, &text, limits)?;
-        Ok(Box::new(Markup::new(Cow::Borrowed(input), parts, "", limits)))
+        Ok(Box::new(Markup::new(Cow::Borrowed(input), parts, "", limits).guessed(self::charset, charset)))
     }
 }
 

@@ -117,3 +117,14 @@ fn text_is_no_page_without_evidence() {
     assert_eq!(name(b"<?xml version='1.0'?><a/>", None), Some("xml"));
     assert_eq!(name(b"\x89PNG\r\n\x1a\n", Some("html")), Some("png"));
 }
+
+#[test]
+fn what_stays_is_not_read_in_another_charset() {
+    let page = |other: &str| {
+        [&b"<html><meta name=id content='gr\xfcn'><meta name=other content='"[..], other.as_bytes(), b"'>"].concat()
+    };
+    let (report, after) = strip(&page("gr\u{fc}n"), &["id"], Layout::Preserve);
+    assert_eq!((report.outcome, &after[..]), (Outcome::Refused, &b""[..]));
+    assert!(report.reason.unwrap().contains("charset"));
+    both(&page("plain"), "html", &["id"]);
+}

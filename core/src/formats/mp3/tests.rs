@@ -184,3 +184,11 @@ fn a_tag_that_is_cut_off_is_malformed_and_an_unknown_one_hides_labels() {
     let survey = MP3.survey(&unknown, &limits).unwrap();
     assert_eq!(survey.findings().guards.len(), 1);
 }
+
+#[test]
+fn zeros_behind_a_tag_that_goes_uncover_none_in_the_audio() {
+    let audio = [audio(), b"TAG".to_vec(), vec![b'x'; 122]].concat();
+    let input = [&audio[..], &id3v1("title"), &[0; 3]].concat();
+    assert_eq!(addresses(&input), ["id3v1:Title"]);
+    assert_eq!(strip(&input, "id3v1:Title", Layout::Compact), audio);
+}

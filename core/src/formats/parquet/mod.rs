@@ -147,6 +147,12 @@ impl Surveyed<'_> {
                 if let Some(held) = &held {
                     let offset = (self.range.start + found.range.start) as u64;
                     let own = held.carrier().sites().iter();
+                    // What holds a label that must stay, stays.
+                    if let (Some(holder), Some(barrier)) =
+                        (self.findings.sites.get_mut(site), own.clone().find_map(|own| own.barrier.clone()))
+                    {
+                        holder.barrier.get_or_insert(barrier);
+                    }
                     self.findings.follows.extend((site + 1..=site + own.len()).map(|own| (own, site)));
                     if let Held::Arrow { metadata, .. } = held {
                         let inner = metadata.follows().map(|(own, of)| (site + 1 + own, site + 1 + of));

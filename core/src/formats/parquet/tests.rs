@@ -119,3 +119,14 @@ fn what_is_damaged_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_schema_of_arrow_that_holds_a_protected_label_stays() {
+    let message = message(&[("AIGC", "{}"), ("a_label", "some words")]);
+    let block = [&[0xff; 4][..], &(message.len() as u32).to_le_bytes(), &message].concat();
+    let input = file(&[("ARROW:schema", &STANDARD.encode(block)), ("b", "y")], &[], b"", &[]);
+    let sites = sites(&input);
+    let barred: Vec<_> = sites.iter().filter(|site| site.barrier.is_some()).map(|site| &*site.address).collect();
+    assert_eq!(barred, ["parquet:ARROW:schema", "parquet:AIGC"]);
+    stripped(&input, "a_label");
+}

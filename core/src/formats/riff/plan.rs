@@ -224,13 +224,14 @@ impl Surveyed<'_> {
         (new != flags).then(|| Edit::replace(at as u64..at as u64 + 1, vec![new]))
     }
 
-    /// Stale copies in filler and behind the end. There readers step over zeros to further chunks, so that others fill it.
+    /// Stale copies in filler and behind the end. There readers step over zeros to further chunks, and 0xFF in the place
+    /// of a length makes a chunk that goes on to the end, so that another byte fills it.
     fn stale(&self, needles: &Needles) -> Vec<Edit> {
         let end = self.forms.last().map_or(0, |form| form.end);
         let slack = self.areas.iter().filter(|area| area.kind == AreaKind::Slack);
         let bytes = slack.map(|area| (area.range.start, self.bytes(area.range.clone())));
         let edits = bytes.filter(|(_, bytes)| !is_foreign(bytes)).flat_map(|(at, bytes)| blank(at, bytes, needles));
-        edits.map(|edit| if edit.range.start < end as u64 { edit } else { Edit::fill(edit.range, 0xFF) }).collect()
+        edits.map(|edit| if edit.range.start < end as u64 { edit } else { Edit::fill(edit.range, 0xFE) }).collect()
     }
 }
 

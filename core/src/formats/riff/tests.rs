@@ -144,6 +144,11 @@ fn rubbish_that_is_cleared_uncovers_nothing() {
     assert_eq!(addresses(&bytes, "wav"), ["riff:IZZZ"]);
     let (report, after) = strip(&bytes, &["IZZZ"], Layout::Preserve);
     assert_eq!((report.outcome, addresses(&after, "wav").len()), (Outcome::Stripped, 0));
+    // A copy in the place of a length that no file is long enough for.
+    let info = list(b"INFO", &[chunk(b"IZZZ", b"hidden words")]);
+    let bytes = [wave(&[info, sound()]), b"IARThidden words".to_vec()].concat();
+    let (report, after) = strip(&bytes, &["IZZZ"], Layout::Preserve);
+    assert_eq!((report.outcome, addresses(&after, "wav").len()), (Outcome::Stripped, 0));
 }
 
 #[test]
